@@ -1,0 +1,64 @@
+"""Purchase histories as rows of a compressed sparse row table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIELDS = ("item", "day", "quantity", "order")
+
+
+def ragged_arange(starts: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.int64]:
+    """[starts[0], starts[0] + 1, … (lengths[0] numbers), starts[1], …] without a loop."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Histories, one row a customer: row r holds entries `indptr[r]:indptr[r + 1]`, oldest first.
+
+    `item` int32, `day` int32 (days since 1970-01-01 UTC), `quantity` float32 (net, > 0), `order` int32: entries of a row
+    with equal `order` were bought together.
+    """
+
+    indptr: NDArray[np.int64]
+    item: NDArray[np.int32]
+    day: NDArray[np.int32]
+    quantity: NDArray[np.float32]
+    order: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def row(self) -> NDArray[np.int64]:
+        """The row of each entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+    def rows(self, customers: NDArray[np.integer[Any]]) -> "Interactions":
+        """The histories of these customers, in this order; −1 has an empty one."""
+        if not len(self):
+            return Interactions.empty(len(customers))
+        known = customers >= 0
+        safe = np.where(known, customers, 0)
+        starts = self.indptr[safe]
+        lengths = np.where(known, self.indptr[safe + 1] - starts, 0)
+        take = ragged_arange(starts, lengths)
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Interactions(indptr, self.item[take], self.day[take], self.quantity[take], self.order[take])
+
+    @classmethod
+    def empty(cls, n_rows: int) -> "Interactions":
+        nothing = np.zeros(0, np.int32)
+        return cls(np.zeros(n_rows + 1, np.int64), nothing, nothing, np.zeros(0, np.float32), nothing)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        return {"indptr": self.indptr, **{name: getattr(self, name) for name in FIELDS}}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Interactions":
+        return cls(arrays["indptr"], *(arrays[name] for name in FIELDS))

@@ -1,0 +1,60 @@
+"""What the readers hand to fitting: one shop's purchases and catalogue, with inside indices only."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.catalogue import Catalogue
+from models.interactions import Interactions
+from models.strings import IdIndex
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PurchaseLines:
+    """Equal-length arrays, one entry an item of an order, net of returns, sorted by (customer, day, order, item).
+
+    `customer` int32 (−1: a guest), `order` int32 (dense, 0 … n_orders − 1), `item` int32, `day` int32 (days since 1970-01-01
+    UTC), `quantity` float32 (> 0), `unit_price` float32 (NaN: unknown).
+    """
+
+    customer: NDArray[np.int32]
+    order: NDArray[np.int32]
+    item: NDArray[np.int32]
+    day: NDArray[np.int32]
+    quantity: NDArray[np.float32]
+    unit_price: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def where(self, mask: NDArray[np.bool_]) -> "PurchaseLines":
+        return PurchaseLines(**{name: array[mask] for name, array in vars(self).items()})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainingData:
+    """One shop as a training sees it; items are those of `catalogue`, customers those of `customers`."""
+
+    customers: IdIndex
+    catalogue: Catalogue
+    lines: PurchaseLines
+
+    @property
+    def first_day(self) -> int:
+        return int(self.lines.day.min())
+
+    @property
+    def last_day(self) -> int:
+        return int(self.lines.day.max())
+
+    def interactions(self) -> Interactions:
+        """The known customers' histories: row i is customer i."""
+        known = self.lines.where(self.lines.customer >= 0)
+        counts = np.bincount(known.customer, minlength=len(self.customers))
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Interactions(indptr, known.item, known.day, known.quantity, known.order)
+
+    def before(self, day: int) -> "TrainingData":
+        """The same shop as it was known at the start of `day`: for a split in time."""
+        return replace(self, lines=self.lines.where(self.lines.day < day))
