@@ -1,0 +1,223 @@
+"""A trained model on disk: a directory of `.npy` arrays and one `manifest.json`; nothing in it can run code.
+
+A bundle is written beside its final place, synced, renamed, and never modified after that. Readers map its arrays
+read-only, so all workers share one copy in memory.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import BundleError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+CHUNK = 1 << 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayFile:
+    """What the manifest says of one array's file."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a bundle is: written once, read by people and programs.
+
+    `window` holds the first and last day of the purchases, ISO dates; `counts` rows by kind; `settings` one table a
+    component; `metrics` what the training measured; `content_sha256` covers all arrays, so that two bundles
+    trained from the same input can be compared.
+    """
+
+    version: str
+    created_at: str
+    content_sha256: str
+    window: tuple[str, str]
+    counts: Mapping[str, int]
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    libraries: Mapping[str, str]
+    arrays: Mapping[str, ArrayFile]
+    documents: Mapping[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @classmethod
+    def from_json(cls, text: str, place: Path) -> "Manifest":
+        """Parse; raises BundleError when the text is no manifest or of a newer format."""
+        try:
+            table = json.loads(text)
+            written = int(table["format"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"{place}: not a bundle's manifest ({error})") from None
+        if written > FORMAT:
+            raise BundleError(f"{place}: format {written} is newer than {FORMAT}; upgrade recsvc to read this bundle")
+        try:
+            known = {name.name for name in fields(cls)}
+            table["arrays"] = {
+                name: ArrayFile(shape=tuple(entry["shape"]), dtype=entry["dtype"], sha256=entry["sha256"])
+                for name, entry in table["arrays"].items()
+            }
+            table["window"] = tuple(table["window"])
+            return cls(**{name: value for name, value in table.items() if name in known})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f"{place}: the manifest is incomplete ({error})") from None
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """An open bundle: its manifest, and its arrays mapped read-only."""
+
+    path: Path
+    manifest: Manifest
+    arrays: Mapping[str, NDArray[Any]]
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+
+class BundleWriter:
+    """Collects arrays into a directory under `parent` and seals it; a writer that is not sealed leaves only that directory.
+
+    Use as a context manager: leaving it unsealed removes what was written.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        parent.mkdir(parents=True, exist_ok=True)
+        self._dir = parent / f"bundle-{os.getpid()}-{os.urandom(4).hex()}"
+        self._dir.mkdir()
+        self._arrays: dict[str, ArrayFile] = {}
+        self._documents: dict[str, str] = {}
+
+    def __enter__(self) -> "BundleWriter":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        shutil.rmtree(self._dir, ignore_errors=True)
+
+    def add(self, prefix: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write arrays as 'prefix.name.npy', synced to disk."""
+        for name, array in arrays.items():
+            full = f"{prefix}.{name}"
+            path = self._dir / f"{full}.npy"
+            with path.open("xb") as out:
+                np.lib.format.write_array(out, np.ascontiguousarray(array), allow_pickle=False)
+                out.flush()
+                os.fsync(out.fileno())
+            self._arrays[full] = ArrayFile(shape=array.shape, dtype=array.dtype.str, sha256=sha256_of(path))
+
+    def add_document(self, name: str, text: str) -> None:
+        """Write a text beside the arrays, such as a report."""
+        path = self._dir / name
+        write_synced(path, text)
+        self._documents[name] = sha256_of(path)
+
+    def seal(self, bundles: Path, *, now: datetime, **facts: Any) -> Manifest:
+        """Write the manifest and rename into `bundles`; `facts` are the manifest's other fields."""
+        content = hashlib.sha256()
+        for name in sorted(self._arrays):
+            content.update(f"{name} {self._arrays[name].sha256}\n".encode())
+        digest = content.hexdigest()
+        version = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
+        manifest = Manifest(
+            version=version,
+            created_at=now.astimezone(UTC).isoformat(),
+            content_sha256=digest,
+            arrays=self._arrays,
+            documents=self._documents,
+            **facts,
+        )
+        write_synced(self._dir / MANIFEST, json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n")
+        sync_directory(self._dir)
+        bundles.mkdir(parents=True, exist_ok=True)
+        target = bundles / version
+        if target.exists():
+            raise BundleError(f"{target} is there already; the same model was sealed within the same second")
+        os.rename(self._dir, target)
+        sync_directory(bundles)
+        return manifest
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of the bundle directory `path`; raises BundleError."""
+    place = path / MANIFEST
+    try:
+        text = place.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BundleError(f"{path}: no bundle is there (no {MANIFEST}); see `recsvc models list`") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"{place}: {error}") from None
+    return Manifest.from_json(text, place)
+
+
+def open_bundle(path: Path, *, verify: bool = True) -> Bundle:
+    """Map a bundle's arrays; with `verify`, after checking every file's sha256. Raises BundleError."""
+    manifest = read_manifest(path)
+    if verify:
+        for problem in problems_of(path, manifest):
+            raise BundleError(problem)
+    arrays = {}
+    for name, entry in manifest.arrays.items():
+        place = path / f"{name}.npy"
+        try:
+            array = np.load(place, mmap_mode="r" if 0 not in entry.shape else None, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise BundleError(f"{place}: {error}") from None
+        if array.shape != entry.shape or array.dtype.str != entry.dtype:
+            raise BundleError(f"{place}: {array.dtype.str}{array.shape}, but the manifest says {entry.dtype}{entry.shape}")
+        # A view of the map as a plain array: slicing np.memmap objects costs microseconds on every look-up.
+        arrays[name] = array.view(np.ndarray)
+    return Bundle(path, manifest, arrays)
+
+
+def problems_of(path: Path, manifest: Manifest) -> Iterator[str]:
+    """What is wrong with the files of a bundle, a sentence each; nothing when all is well."""
+    files = {f"{name}.npy": entry.sha256 for name, entry in manifest.arrays.items()} | dict(manifest.documents)
+    for name, expected in files.items():
+        place = path / name
+        try:
+            found = sha256_of(place)
+        except OSError as error:
+            yield f"{place}: {error.strerror}"
+            continue
+        if found != expected:
+            yield f"{place}: sha256 is {found[:12]}…, but the manifest says {expected[:12]}…; the file is damaged"
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 as hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as data:
+        while chunk := data.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_synced(path: Path, text: str) -> None:
+    """Write a text and wait until it is on the disk."""
+    with path.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames inside a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
