@@ -138,31 +138,47 @@ class Registry:
                 self._remove(self.bundles / version)
         return gone
 
-    def clean(self) -> None:
-        """Remove what killed trainings left in the work directory; a running training's files stay."""
-        if not self.work.is_dir():
-            return
-        for entry in self.work.iterdir():
-            owner = re.search(r"-(\d+)-[0-9a-f]+$", entry.name)
-            if owner is None or not _alive(int(owner.group(1))):
-                shutil.rmtree(entry, ignore_errors=True)
-                entry.unlink(missing_ok=True) if entry.is_file() else None
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A directory for one training, removed at the end; first removes those that killed trainings left.
+
+        Its owner holds a lock on it, so that a training on another host or in another container is not disturbed.
+        """
+        with self._lock():
+            self._clean()
+            path = self.work / f"run-{os.urandom(8).hex()}"
+            path.mkdir(parents=True)
+            owner = (path / "lock").open("w")
+            fcntl.flock(owner, fcntl.LOCK_EX)
+        with owner:
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _clean(self) -> None:
+        for path in self.work.glob("*"):
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), (path / "lock").open("r") as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            if not (path / "lock").exists():
+                shutil.rmtree(path, ignore_errors=True)
 
     def _make_current(self, version: str, why: str, now: datetime) -> None:
         temporary = self.store / f".current-{os.getpid()}"
         write_synced(temporary, version + "\n")
+        os.replace(temporary, self._current)
+        sync_directory(self.store)
         line = json.dumps({"version": version, "at": now.astimezone(UTC).isoformat(), "why": why})
         with self._history.open("a", encoding="utf-8") as out:
             out.write(line + "\n")
             out.flush()
             os.fsync(out.fileno())
-        os.replace(temporary, self._current)
-        sync_directory(self.store)
 
     def _remove(self, path: Path) -> None:
         # Renamed first: a kill in the middle leaves no half bundle under a version's name.
         self.work.mkdir(parents=True, exist_ok=True)
-        doomed = self.work / f"removed-{os.getpid()}-{os.urandom(4).hex()}"
+        doomed = self.work / f"removed-{os.urandom(8).hex()}"
         os.rename(path, doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
@@ -173,12 +189,3 @@ class Registry:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,0 +1,1 @@
+"""How it is used: engine, HTTP API, offers, state and the command line."""

@@ -1,0 +1,1 @@
+"""The command `recsvc`: one module a command, loaded when it is used."""
