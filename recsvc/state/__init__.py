@@ -1,0 +1,5 @@
+"""What recsvc writes down: tables, migrations, and the way to the database."""
+
+from recsvc.state.database import DatabaseError, connect, open_database, writing
+
+__all__ = ["DatabaseError", "connect", "open_database", "writing"]
