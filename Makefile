@@ -1,0 +1,83 @@
+# Each target stands alone on a fresh clone: it makes .venv, installs what requirements/ locks, and remembers it in a stamp.
+# Needs make, Python 3.11 or newer with venv, and a package index. Another Python: make demo PYTHON=python3.12
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean chromium
+
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+# Deferred until a target needs it, so that `make help` starts nothing.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+# Wheels only: building one would run a build backend that no hash covers.
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary=:all:
+INSTALLED_BY := pyproject.toml requirements/build.txt
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed-demo ## train on a real grocer's purchases, then serve them at http://127.0.0.1:8000
+	@$(BIN)/recsvc demo
+
+test: lint chromium ## everything CI runs: linters, types, then every test
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev ## the numbers that the documents quote, measured here
+	@$(BIN)/python -m benchmarks
+
+lock: ## renew requirements/*.txt; newer versions of everything: make lock UPGRADE=--upgrade
+	@$(call make_venv,var/lock)
+	@var/lock/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/lock.txt
+	@$(call lock_as,dev,--extra dev)
+	@$(call lock_as,serve,--extra postgres --constraint requirements/dev.txt)
+	@$(call lock_as,train,--extra train --extra postgres --constraint requirements/dev.txt)
+	@$(call lock_as,demo,--extra demo --constraint requirements/dev.txt)
+	@$(call lock_as,build,--group build)
+	@$(call lock_as,lock,--group lock)
+
+clean: ## forget .venv and the tools' caches; var/, where the store lies, stays
+	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# $(1): the file in requirements/; $(2): which part of pyproject.toml it locks
+lock_as = var/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header \
+	$(UPGRADE) $(2) --output-file requirements/$(1).txt pyproject.toml
+
+# $(1): the directory. A venv that another Python left unfinished is made anew.
+define make_venv
+	python="$(PYTHON)"; \
+	if [ -z "$$python" ] || ! "$$python" -c '$(NEW_ENOUGH)' 2>/dev/null; then \
+		echo "recsvc needs Python 3.11 or newer, found $$(python3 --version 2>&1 || true). Install it:" >&2; \
+		echo "  Debian, Ubuntu: apt-get install python3 python3-venv      macOS: brew install python" >&2; \
+		echo "or name another one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$$python has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; fi; \
+	"$(1)/bin/python" -m pip --version >/dev/null 2>&1 || "$$python" -m venv --clear "$(1)"
+endef
+
+$(VENV)/.installed-%: requirements/%.txt $(INSTALLED_BY)
+	@$(call make_venv,$(VENV))
+	@echo "Installing requirements/$*.txt into $(VENV) (a minute or two, once) …" >&2
+	@$(PIP_INSTALL) -r requirements/build.txt -r requirements/$*.txt
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-index --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'import lightgbm' 2>/dev/null || { \
+		echo "LightGBM cannot load. It needs the OpenMP runtime:" >&2; \
+		echo "  Debian, Ubuntu: apt-get install libgomp1      macOS: brew install libomp" >&2; exit 1; }
+	@touch $@
+
+# What the browser tests drive. Without it they are skipped, loudly; in CI they fail.
+chromium:
+	@if ! command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium for the browser tests …" >&2; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+				>/dev/null || echo "Chromium could not be installed; see above" >&2; \
+		else echo "No Chromium here: the browser tests will be skipped. Install it: apt-get install chromium" >&2; fi; fi
