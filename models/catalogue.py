@@ -78,11 +78,11 @@ class Catalogue:
         )
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        named = {"items": self.items, "categories": self.categories, **{f"texts.{name}": t for name, t in self.texts.items()}}
+        tables = {"items": self.items, "categories": self.categories}
+        texts = {f"texts.{name}": table for name, table in self.texts.items()}
         return {
-            **{f"{prefix}.{name}": array for prefix, table in named.items() for name, array in table.arrays().items()},
-            **{f"numbers.{name}": array for name, array in self.numbers.items()},
-            **{f"times.{name}": array for name, array in self.times.items()},
+            **prefixed({name: table.arrays() for name, table in (tables | texts).items()}),
+            **prefixed({"numbers": self.numbers, "times": self.times}),
             "availability": self.availability,
             "listed": self.listed,
             "category": self.category,
@@ -100,6 +100,11 @@ class Catalogue:
             category=arrays["category"],
             categories=StringTable.from_arrays(under(arrays, "categories")),
         )
+
+
+def prefixed(tables: Mapping[str, Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """All arrays of several tables, each named 'table.array'."""
+    return {f"{prefix}.{name}": array for prefix, arrays in tables.items() for name, array in arrays.items()}
 
 
 def under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

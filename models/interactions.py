@@ -19,7 +19,7 @@ def ragged_arange(starts: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.int
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Histories, one row a customer: row r holds entries `indptr[r]:indptr[r + 1]`, oldest first.
+    """Histories, one row a customer: row r holds entries `indptr[r]:indptr[r + 1]`, sorted by (item, day, order).
 
     `item` int32, `day` int32 (days since 1970-01-01 UTC), `quantity` float32 (net, > 0), `order` int32: entries of a row
     with equal `order` were bought together.
@@ -56,9 +56,76 @@ class Interactions:
         nothing = np.zeros(0, np.int32)
         return cls(np.zeros(n_rows + 1, np.int64), nothing, nothing, np.zeros(0, np.float32), nothing)
 
+    @classmethod
+    def of(
+        cls,
+        n_rows: int,
+        row: NDArray[Any],
+        item: NDArray[Any],
+        day: NDArray[Any],
+        quantity: NDArray[Any],
+        order: NDArray[Any],
+    ) -> "Interactions":
+        """Sort loose entries into rows."""
+        by_row = np.lexsort((order, day, item, row))
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n_rows))]).astype(np.int64)
+        return cls(
+            indptr,
+            item[by_row].astype(np.int32, copy=False),
+            day[by_row].astype(np.int32, copy=False),
+            quantity[by_row].astype(np.float32, copy=False),
+            order[by_row].astype(np.int32, copy=False),
+        )
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         return {"indptr": self.indptr, **{name: getattr(self, name) for name in FIELDS}}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Interactions":
         return cls(arrays["indptr"], *(arrays[name] for name in FIELDS))
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """What each row has of each item: one pair an (row, item) with at least one entry, sorted by row, then item.
+
+    `indptr` int64 of n_rows + 1; `row`, `item`, and `first`: the pair's first entry in the interactions.
+    """
+
+    history: Interactions
+    indptr: NDArray[np.int64]
+    row: NDArray[np.int64]
+    item: NDArray[np.int32]
+    first: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, history: Interactions) -> "Pairs":
+        row = history.row
+        begins = np.ones(len(row), np.bool_)
+        begins[1:] = (row[1:] != row[:-1]) | (history.item[1:] != history.item[:-1])
+        first = np.flatnonzero(begins)
+        pair_row = row[first]
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(pair_row, minlength=len(history)))]).astype(np.int64)
+        return cls(history, indptr, pair_row, history.item[first], first)
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @property
+    def orders(self) -> NDArray[np.int64]:
+        """In how many orders each pair was bought."""
+        return np.diff(np.append(self.first, len(self.history.item)))
+
+    @property
+    def last_day(self) -> NDArray[np.int32]:
+        """The day each pair was last bought: entries of a pair are sorted by day."""
+        return self.history.day[self.first + self.orders - 1]
+
+    @property
+    def first_day(self) -> NDArray[np.int32]:
+        """The day each pair was first bought."""
+        return self.history.day[self.first]
+
+    def sums(self, per_entry: NDArray[Any]) -> NDArray[Any]:
+        """Sum a value of the entries over each pair."""
+        return np.add.reduceat(per_entry, self.first) if len(self.first) else per_entry[:0]

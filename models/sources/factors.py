@@ -1,0 +1,133 @@
+"""*factors*: implicit matrix factorisation (Hu, Koren, Volinsky 2008); a new or changed customer is folded in by numpy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.interactions import Interactions, Pairs
+from models.ranking import Scored, rank
+from models.sources.protocol import Queries
+
+# Factors are whole numbers, so that every product sum stays below 2^24 and float32 adds it exactly: a matrix product
+# then gives the same bits whatever the block's shape, and one request ranks exactly as a batch does.
+EXACT = float(2**24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorSettings:
+    """`factors`, `iterations`, `regularisation`, `alpha` (weight of a purchase above none) of the ALS fit; `head`: the most
+    bought items, which alone are scored as candidates; `seed` of its start."""
+
+    factors: int = 64
+    iterations: int = 15
+    regularisation: float = 10.0
+    alpha: float = 10.0
+    head: int = 20_000
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.factors <= 512 or min(self.iterations, self.head) < 1:
+            raise ValueError("factors must be 1 to 512, iterations and head at least 1")
+        if self.regularisation <= 0 or self.alpha <= 0:
+            raise ValueError("regularisation and alpha must be above 0")
+
+
+def confidence(pairs: Pairs, alpha: float) -> NDArray[np.float32]:
+    """How sure a purchase makes us of a liking: alpha × log(1 + orders)."""
+    return (alpha * np.log1p(pairs.orders)).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """`users` (n_customers × f) and `items` (n_items × f) float32 as fitted; `head` int32 lists the items that are scored.
+
+    `entries` int32: the length of each customer's history at the fit; a customer whose history has grown is folded in.
+    """
+
+    users: NDArray[np.float32]
+    items: NDArray[np.float32]
+    head: NDArray[np.int32]
+    entries: NDArray[np.int32]
+    alpha: float
+    regularisation: float
+    name = "factors"
+
+    @cached_property
+    def _levels(self) -> tuple[float, float]:
+        # Items get four times the levels of users: the head shares one scale, while each user has its own.
+        levels = float(np.sqrt(EXACT / self.items.shape[1]))
+        return np.floor(levels / 2), np.floor(levels * 2)
+
+    @cached_property
+    def _scale(self) -> np.float32:
+        return np.float32(self._levels[1] / max(float(np.abs(self.items[self.head]).max(initial=0)), 1e-12))
+
+    @cached_property
+    def _head(self) -> NDArray[np.float32]:
+        return np.rint(self.items[self.head] * self._scale)
+
+    @cached_property
+    def _ridge(self) -> NDArray[np.float64]:
+        items = self.items.astype(np.float64)
+        return items.T @ items + self.regularisation * np.eye(items.shape[1])
+
+    def vectors(self, queries: Queries) -> NDArray[np.float32]:
+        """A vector a row: the fitted one of a customer whose history is as the fit saw it, else folded in."""
+        known = queries.customer >= 0
+        customer = np.where(known, queries.customer, 0)
+        lengths = np.diff(queries.history.indptr)
+        vectors = np.zeros((len(queries), self.items.shape[1]), np.float32)
+        if len(self.users):
+            unchanged = known & (self.entries[customer] == lengths)
+            vectors[unchanged] = self.users[customer[unchanged]]
+        else:
+            unchanged = np.zeros(len(queries), np.bool_)
+        fold = np.flatnonzero(~unchanged & (lengths > 0))
+        if len(fold):
+            vectors[fold] = self.fold_in(queries.history.rows(fold))
+        return vectors
+
+    def fold_in(self, history: Interactions) -> NDArray[np.float32]:
+        """The vectors that one ALS half-step gives these histories, the items held fixed; float64 inside."""
+        pairs = Pairs.of(history)
+        bought = self.items[pairs.item].astype(np.float64)
+        weight = confidence(pairs, self.alpha).astype(np.float64)
+        vectors = np.zeros((len(history), self.items.shape[1]), np.float32)
+        for row in np.flatnonzero(np.diff(pairs.indptr)):
+            part = slice(pairs.indptr[row], pairs.indptr[row + 1])
+            seen, sure = bought[part], weight[part]
+            normal = self._ridge + (seen * sure[:, None]).T @ seen
+            vectors[row] = np.linalg.solve(normal, seen.T @ (1.0 + sure))
+        return vectors
+
+    def candidates(self, queries: Queries, limit: int) -> Scored:
+        vectors = self.vectors(queries)
+        largest = np.abs(vectors).max(axis=1, initial=0)
+        active = np.flatnonzero(largest > 0)
+        limit = min(limit, len(self.head))
+        if not len(active) or not limit:
+            return Scored.empty(len(queries))
+        scale = (np.float32(self._levels[0]) / largest[active])[:, None]
+        scores = np.rint(vectors[active] * scale) @ self._head.T
+        top = np.argpartition(scores, len(self.head) - limit, axis=1)[:, -limit:]
+        value = np.take_along_axis(scores, top, axis=1) / (scale * self._scale)
+        row = np.repeat(active, limit)
+        return rank(len(queries), row, self.head[top].ravel(), value.astype(np.float32).ravel())
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {
+            "users": self.users,
+            "items": self.items,
+            "head": self.head,
+            "entries": self.entries,
+            "numbers": np.array([self.alpha, self.regularisation]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        alpha, regularisation = map(float, arrays["numbers"])
+        return cls(arrays["users"], arrays["items"], arrays["head"], arrays["entries"], alpha, regularisation)

@@ -1,0 +1,7 @@
+"""Questions with outside ids in, lists that obey the shop's rules out."""
+
+from recsvc.engine.answering import Engine
+from recsvc.engine.live import LiveEngine
+from recsvc.engine.query import Answer, AnsweredItem, Query
+
+__all__ = ["Answer", "AnsweredItem", "Engine", "LiveEngine", "Query"]

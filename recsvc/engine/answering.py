@@ -1,0 +1,256 @@
+"""Answers queries from one bundle: stored lists where they suffice, the ranking code elsewhere, the shop's rules on both."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bundle import Bundle, Manifest
+from models.catalogue import Catalogue, under
+from models.interactions import Interactions
+from models.ranking import Scored, contains, keys, positions
+from models.recommender import Ranked, Recommender, StoredLists
+from models.scenarios import NEW_ONLY, SCENARIOS, SOURCES, STORED
+from models.sources.popular import Popular
+from models.sources.protocol import Queries
+from models.strings import IdIndex
+from recsvc.engine.query import Answer, AnsweredItem, Query
+from recsvc.engine.wording import reasons
+
+BLOCK = 512
+DAY = 86_400
+# Stock, expiry and sales change with time; a minute's delay is not seen, and the mask need not be made for each request.
+RULES_SECONDS = 60
+POPULAR = SOURCES.index("popular")
+
+
+@dataclass(frozen=True, eq=False)
+class _Rules:
+    """What may be shown in one minute: a mask of items, and the popular ones among them, best first."""
+
+    minute: int
+    allowed: NDArray[np.bool_]
+    popular: NDArray[np.int32]
+
+
+class Engine:
+    """One bundle, ready to answer. Safe for several threads; holds nothing that a request changes but a cached mask."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        customers: IdIndex,
+        catalogue: Catalogue,
+        history: Interactions,
+        recommender: Recommender,
+        stored: dict[str, StoredLists],
+    ) -> None:
+        self.manifest = manifest
+        self.customers = customers
+        self.catalogue = catalogue
+        self.history = history
+        self.recommender = recommender
+        self.stored = stored
+        self.today = (datetime.fromisoformat(manifest.window[1]).replace(tzinfo=UTC)).timestamp() // DAY + 1
+        popular = recommender.sources["popular"]
+        assert isinstance(popular, Popular)
+        self._popular = popular
+        self._cached_rules: _Rules | None = None
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> "Engine":
+        """Raises BundleError, KeyError or TypeError when the bundle lacks a part."""
+        arrays = bundle.arrays
+        return cls(
+            bundle.manifest,
+            IdIndex.from_arrays(under(arrays, "customers")),
+            Catalogue.from_arrays(under(arrays, "catalogue")),
+            Interactions.from_arrays(under(arrays, "history")),
+            Recommender.from_bundle(bundle),
+            {name: StoredLists.from_arrays(under(arrays, f"lists.{name}")) for name in STORED},
+        )
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    def recommend(self, query: Query, *, now: datetime) -> Answer:
+        """One answer; the same as `recommend_many` gives for it."""
+        return self._answer_block([query], now)[0]
+
+    def recommend_many(self, queries: Iterable[Query], *, now: datetime) -> Iterator[Answer]:
+        """Answers in the order of the queries, computed block by block."""
+        waiting = iter(queries)
+        while block := list(islice(waiting, BLOCK)):
+            yield from self._answer_block(block, now)
+
+    def _answer_block(self, block: Sequence[Query], now: datetime) -> list[Answer]:
+        answers: list[Answer | None] = [None] * len(block)
+        for scenario in dict.fromkeys(query.scenario for query in block):
+            if scenario not in SCENARIOS:
+                raise ValueError(f"unknown scenario {scenario!r}")
+            places = [place for place, query in enumerate(block) if query.scenario == scenario]
+            part = self._answer(scenario, [block[place] for place in places], now)
+            for place, answer in zip(places, part, strict=True):
+                answers[place] = answer
+        return [answer for answer in answers if answer is not None]
+
+    def _answer(self, scenario: str, block: list[Query], now: datetime) -> list[Answer]:
+        rules = self._rules(now)
+        wanted = np.array([query.n for query in block])
+        queries = self._inside(block)
+        excluded = self._excluded(block, queries, scenario)
+        stored = self._look_up(scenario, queries)
+        lists, counts = self._take(stored, rules, excluded, wanted)
+        # A stored list is the head of the full ranking: where rules leave too little of it, rank for this row in full.
+        short = np.flatnonzero(counts < wanted)
+        if len(short):
+            computed = self.recommender.rank(rows_of(queries, short), scenario)
+            moved = Ranked(Scored(len(block), short[computed.scored.row], computed.scored.item, computed.scored.score), computed.source)
+            again, more = self._take(moved, rules, excluded, wanted)
+            lists = merge(lists.where(~np.isin(lists.scored.row, short)), again)
+            counts[short] = more[short]
+        lists, filled = self._fill(scenario, lists, counts, wanted, rules, excluded)
+        return self._worded(block, queries, lists, filled, now)
+
+    def _inside(self, block: list[Query]) -> Queries:
+        customers = np.array(
+            [-1 if query.customer_id is None else self.customers.find(query.customer_id) for query in block], np.int64
+        )
+        carts = [
+            sorted({found for item in (*query.items, *query.session_items) if (found := self.catalogue.items.find(item)) >= 0})
+            for query in block
+        ]
+        row = np.repeat(np.arange(len(block)), [len(cart) for cart in carts])
+        item = np.array([item for cart in carts for item in cart], np.int32)
+        return Queries(customers, self.history.rows(customers), row, item, int(self.today))
+
+    def _excluded(self, block: list[Query], queries: Queries, scenario: str) -> NDArray[np.int64]:
+        named = [
+            (row, found)
+            for row, query in enumerate(block)
+            for item in query.exclude
+            if (found := self.catalogue.items.find(item)) >= 0
+        ]
+        parts = [keys(queries.cart_row, queries.cart_item)]
+        if named:
+            row, item = np.array(named, np.int64).T
+            parts.append(keys(row, item))
+        if scenario in NEW_ONLY:
+            parts.append(keys(queries.pairs.row, queries.pairs.item))
+        return np.sort(np.concatenate(parts))
+
+    def _look_up(self, scenario: str, queries: Queries) -> Ranked:
+        n_rows = len(queries)
+        # A cart may change the ranking, so only queries without one are look-ups.
+        plain = np.ones(n_rows, np.bool_)
+        plain[queries.cart_row] = False
+        row = np.flatnonzero(plain & (queries.customer >= 0))
+        if scenario not in self.stored or not len(row):
+            return Ranked(Scored.empty(n_rows), np.zeros(0, np.uint8))
+        return self.stored[scenario].rows(queries.customer[row], row, n_rows)
+
+    def _take(
+        self, ranked: Ranked, rules: _Rules, excluded: NDArray[np.int64], wanted: NDArray[Any]
+    ) -> tuple[Ranked, NDArray[np.int64]]:
+        scored = ranked.scored
+        kept = ranked.where(rules.allowed[scored.item] & ~contains(excluded, keys(scored.row, scored.item)))
+        best = kept.where(positions(kept.scored.row) < wanted[kept.scored.row])
+        return best, np.bincount(best.scored.row, minlength=len(wanted))
+
+    def _fill(
+        self,
+        scenario: str,
+        lists: Ranked,
+        counts: NDArray[np.int64],
+        wanted: NDArray[Any],
+        rules: _Rules,
+        excluded: NDArray[np.int64],
+    ) -> tuple[Ranked, NDArray[np.bool_]]:
+        """Fill short lists with what is popular; returns which rows were filled.
+
+        A list of what to buy again is not filled up: something never bought has no place in it, unless it is empty.
+        """
+        if scenario == "popular":
+            return lists, np.zeros(len(wanted), np.bool_)
+        short = counts == 0 if scenario == "again" else counts < wanted
+        rows = np.flatnonzero(short)
+        if not len(rows):
+            return lists, short
+        taken = np.sort(np.concatenate([excluded, keys(lists.scored.row, lists.scored.item)]))
+        most = int(wanted[rows].max()) + int(np.bincount(taken >> 32, minlength=len(wanted))[rows].max())
+        best = rules.popular[:most]
+        row, item = np.repeat(rows, len(best)), np.tile(best, len(rows))
+        free = ~contains(taken, keys(row, item))
+        row, item = row[free], item[free]
+        room = positions(row) < (wanted - counts)[row]
+        row, item = row[room], item[room]
+        # Scores go on below the list's last one, so that they stay in order.
+        floor = np.ones(len(wanted), np.float32)
+        np.minimum.at(floor, lists.scored.row, lists.scored.score)
+        share = self._popular.score[item] / max(float(self._popular.score.max(initial=0)), 1e-9)
+        filled = Scored(len(wanted), row, item, floor[row] * share.astype(np.float32) * np.float32(0.99))
+        was_filled = np.zeros(len(wanted), np.bool_)
+        was_filled[row] = True
+        return merge(lists, Ranked(filled, np.full(len(filled), POPULAR, np.uint8))), was_filled
+
+    def _worded(
+        self, block: list[Query], queries: Queries, lists: Ranked, filled: NDArray[np.bool_], now: datetime
+    ) -> list[Answer]:
+        bounds = lists.scored.indptr
+        seconds = now.timestamp()
+        texts = reasons(self.recommender, self.catalogue, queries, lists, [query.locale for query in block])
+        return [
+            Answer(
+                query=query,
+                model_version=self.version,
+                fallback="popular" if filled[row] else None,
+                items=tuple(
+                    AnsweredItem(
+                        product=self.catalogue.product(int(lists.scored.item[at]), seconds),
+                        score=round(float(lists.scored.score[at]), 6),
+                        source=SOURCES[lists.source[at]],
+                        reason=texts[at],
+                    )
+                    for at in range(bounds[row], bounds[row + 1])
+                ),
+            )
+            for row, query in enumerate(block)
+        ]
+
+    def _rules(self, now: datetime) -> _Rules:
+        minute = int(now.timestamp()) // RULES_SECONDS
+        cached = self._cached_rules
+        if cached is None or cached.minute != minute:
+            allowed = self.catalogue.recommendable(minute * RULES_SECONDS)
+            order = self._popular.order
+            cached = self._cached_rules = _Rules(minute, allowed, order[allowed[order]])
+        return cached
+
+
+def rows_of(queries: Queries, rows: NDArray[Any]) -> Queries:
+    """Some of the queries, as a block of their own; `rows` ascending."""
+    place = np.full(len(queries), -1)
+    place[rows] = np.arange(len(rows))
+    kept = place[queries.cart_row] >= 0
+    return Queries(
+        queries.customer[rows],
+        queries.history.rows(rows),
+        place[queries.cart_row[kept]],
+        queries.cart_item[kept],
+        queries.today,
+    )
+
+
+def merge(first: Ranked, second: Ranked) -> Ranked:
+    """Both lists' items row by row, those of `first` before those of `second`."""
+    row = np.concatenate([first.scored.row, second.scored.row])
+    by_row = np.argsort(row, kind="stable")
+    item = np.concatenate([first.scored.item, second.scored.item])[by_row]
+    score = np.concatenate([first.scored.score, second.scored.score])[by_row]
+    source = np.concatenate([first.source, second.source])[by_row]
+    return Ranked(Scored(first.scored.n_rows, row[by_row], item, score), source)

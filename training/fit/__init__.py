@@ -1,0 +1,1 @@
+"""One module a source: each function takes TrainingData and settings and returns a finished source."""
