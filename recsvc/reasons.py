@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from recsvc.i18n import Translator
+from recsvc.plain import shortened
 
 LONGEST_TITLE = 60
 
@@ -29,14 +30,5 @@ def reason_text(kind: str, *, title: str | None, translator: Translator) -> str:
     named, unnamed = _SENTENCES[kind](translator)
     if kind == "popular_category" and title:
         title = title.rpartition(">")[2]
-    title = _shortened(title or "")
+    title = shortened(title or "", LONGEST_TITLE)
     return named.format(title=title) if title else unnamed.format(title="")
-
-
-def _shortened(title: str) -> str:
-    """On one line, and cut between two words where it is longer than LONGEST_TITLE characters."""
-    title = " ".join(title.split())
-    if len(title) <= LONGEST_TITLE:
-        return title
-    head = title[: LONGEST_TITLE - 1]
-    return (head.rpartition(" ")[0] or head).rstrip(" ,;:-–") + "…"

@@ -1,0 +1,1 @@
+"""The shop's customers: who may be written to, where, and in which language."""

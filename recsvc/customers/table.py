@@ -1,0 +1,54 @@
+"""Reading the customer table."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from recsvc.state.schema import customers
+
+BLOCK = 1_000  # rows read at once; PostgreSQL and SQLite both take this many ids in one IN list
+_COLUMNS = (
+    customers.c.customer_id, customers.c.email, customers.c.first_name, customers.c.locale, customers.c.email_ok,
+    customers.c.profiling_ok, customers.c.tier,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """What a mail needs to know about its reader."""
+
+    customer_id: str
+    email: str | None = None
+    first_name: str | None = None
+    locale: str | None = None
+    email_ok: bool = False
+    profiling_ok: bool = False
+    tier: str | None = None
+
+
+def count_customers(engine: sa.Engine) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(customers)) or 0
+
+
+def all_customers(engine: sa.Engine) -> Iterator[Customer]:
+    """Everyone, in the order of their ids; BLOCK rows in memory, and no transaction open while they are worked on."""
+    after: str | None = None
+    while True:
+        query = sa.select(*_COLUMNS).order_by(customers.c.customer_id).limit(BLOCK)
+        if after is not None:
+            query = query.where(customers.c.customer_id > after)
+        with engine.connect() as connection:
+            block = [Customer(*row) for row in connection.execute(query)]
+        yield from block
+        if len(block) < BLOCK:
+            return
+        after = block[-1].customer_id
+
+
+def find_customers(engine: sa.Engine, ids: Sequence[str]) -> dict[str, Customer]:
+    """Those of at most BLOCK ids that the table knows."""
+    query = sa.select(*_COLUMNS).where(customers.c.customer_id.in_(ids))
+    with engine.connect() as connection:
+        return {row.customer_id: Customer(*row) for row in connection.execute(query)}
