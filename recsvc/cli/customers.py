@@ -23,9 +23,9 @@ def customers() -> None:
 def import_command(file: Path, as_json: bool, quiet: bool, store: Path) -> None:
     """Bring a CSV or Parquet FILE of customers into the table.
 
-    Columns: customer_id (required), email, first_name, locale, email_ok, profiling_ok, tracking_ok, tier, points. A consent
-    that is missing or empty is none. A customer already known gets the values of the columns that the file has; the rest stays.
-    A row that cannot be used is left out and said.
+    Columns: customer_id (required), email, first_name, locale, email_ok, profiling_ok, tracking_ok, tier, points.
+    A consent that is missing or empty is none. A customer already known gets the values of the columns that the
+    file has; the rest stays. A row that cannot be used is left out and said.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Customer files as rows: CSV with the standard library, Parquet where pyarrow is installed. Neither is ever held in memory."""
+"""Customer files as rows, never held in memory: CSV, and Parquet where pyarrow is installed."""
 
 import csv
 import difflib
@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from models.errors import InputError
 
 PARQUET_BLOCK = 10_000
 
 
-@dataclass(frozen=True)
-class Row:
-    """The wanted cells of one row, or why there are none; `line` is the line in a CSV file, the row in a Parquet file."""
+class Row(NamedTuple):
+    """The wanted cells of one row, or why there are none; `line` counts lines in a CSV file, rows in a Parquet file."""
 
     line: int
     cells: Sequence[object]
@@ -38,7 +37,7 @@ class CustomerFile:
 
 @contextmanager
 def open_customer_file(path: Path, wanted: Sequence[str]) -> Iterator[CustomerFile]:
-    """Open a file whose header has 'customer_id' and any others of `wanted`; raises InputError naming file and remedy."""
+    """Open a file whose header has 'customer_id' and any others of `wanted`; InputError names file and remedy."""
     try:
         with path.open("rb") as raw:
             start = raw.read(4)

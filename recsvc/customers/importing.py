@@ -42,12 +42,12 @@ class ImportSummary:
 
 
 def import_customers(
-    engine: sa.Engine, file: CustomerFile, *, now: datetime, advance: Callable[[int], None] = lambda rows: None
+    engine: sa.Engine, file: CustomerFile, *, now: datetime, advance: Callable[[int], None] = lambda _: None
 ) -> ImportSummary:
     """Insert or update one customer a row, in transactions of BLOCK rows, so that others can write in between.
 
-    Only the columns that the file has are changed for a customer already known; a new one gets no consent that the file does
-    not give. `advance` is told of each number of rows done. Raises InputError when no row can be used.
+    Only the columns that the file has are changed for a customer already known; a new one gets no consent that the
+    file does not give. `advance` is told of each number of rows done. Raises InputError when no row can be used.
     """
     summary = ImportSummary(columns=file.columns, ignored_columns=file.ignored)
     statement = _upsert(engine.dialect.name, file.columns)
