@@ -12,6 +12,9 @@ from models.errors import SettingsError
 
 Settings = TypeVar("Settings")
 
+# Every table that some part of recsvc reads: one file serves the trainer and the service, and each checks for strangers.
+SECTIONS = ("purchases", "products", "lists", "repeat", "neighbours", "factors", "complements", "popular", "serve")
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's tables; raises SettingsError that names file and line."""

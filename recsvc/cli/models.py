@@ -1,0 +1,151 @@
+"""`recsvc models`: what was trained, what is published, and the way back."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from models.errors import RefusedError
+from models.registry import Registry
+from recsvc.cli.talk import print_table, say, store_option
+
+
+@click.group()
+def models() -> None:
+    """List, check, publish, roll back and remove trained models.
+
+    \b
+    Example:
+      recsvc models list
+      recsvc models rollback
+    """
+
+
+@models.command("list")
+@store_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def list_models(store: Path, as_json: bool) -> None:
+    """All models, oldest first; the published one is marked.
+
+    \b
+    Example:
+      recsvc models list
+    """
+    registry = Registry(store)
+    current = registry.current()
+    manifests = [registry.manifest(version) for version in registry.versions()]
+    if as_json:
+        rows = [
+            {
+                "version": manifest.version,
+                "published": manifest.version == current,
+                "created_at": manifest.created_at,
+                "window": manifest.window,
+                "counts": dict(manifest.counts),
+            }
+            for manifest in manifests
+        ]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    if not manifests:
+        say(f"no models in {store}; train one with `recsvc train --purchases FILE`")
+        return
+    print_table(
+        ("", "version", "purchases from", "to", "customers", "items", "rows"),
+        (
+            (
+                "*" if manifest.version == current else "",
+                manifest.version,
+                *manifest.window,
+                *(f"{manifest.counts.get(name, 0):,}" for name in ("customers", "items", "lines")),
+            )
+            for manifest in manifests
+        ),
+    )
+
+
+@models.command()
+@click.argument("version", required=False)
+@store_option
+def show(version: str | None, store: Path) -> None:
+    """Everything known about one model (the published one by default), as JSON.
+
+    \b
+    Example:
+      recsvc models show 20261122T0815
+    """
+    registry = Registry(store)
+    version = version or registry.current()
+    if version is None:
+        raise RefusedError(f"no model is published in {store}; name a version, or train one with `recsvc train`")
+    manifest = registry.manifest(version)
+    history = [asdict(entry) for entry in registry.history() if entry.version == manifest.version]
+    table = {**asdict(manifest), "path": str(registry.path(version)), "publications": history}
+    click.echo(json.dumps(table, indent=1, ensure_ascii=False))
+
+
+@models.command()
+@click.argument("version", required=False)
+@store_option
+def verify(version: str | None, store: Path) -> None:
+    """Compare every file of a model (all of them by default) with its checksum; exit 1 if one is damaged.
+
+    \b
+    Example:
+      recsvc models verify
+    """
+    registry = Registry(store)
+    versions = [registry.path(version).name] if version else registry.versions()
+    damaged = False
+    for name in versions:
+        problems = registry.verify(name)
+        damaged = damaged or bool(problems)
+        click.echo(f"{name}  {'sound' if not problems else 'damaged'}")
+        for problem in problems:
+            click.echo(f"  {problem}")
+    if not versions:
+        say(f"no models in {store}")
+    if damaged:
+        raise RefusedError("a model is damaged; do not publish it: train again, or restore it from a copy")
+
+
+@models.command()
+@click.argument("version")
+@store_option
+def publish(version: str, store: Path) -> None:
+    """Verify a model and serve it from now on; running services pick it up within seconds.
+
+    \b
+    Example:
+      recsvc models publish 20261122T081500Z-1a2b3c4d
+    """
+    name = Registry(store).publish(version, why="published by hand", now=datetime.now(UTC))
+    say(f"published {name}")
+
+
+@models.command()
+@store_option
+def rollback(store: Path) -> None:
+    """Serve again what was published before.
+
+    \b
+    Example:
+      recsvc models rollback
+    """
+    say(f"published {Registry(store).rollback(now=datetime.now(UTC))}")
+
+
+@models.command()
+@click.option("--keep", type=click.IntRange(min=1), default=5, show_default=True, help="How many of the newest stay.")
+@store_option
+def prune(keep: int, store: Path) -> None:
+    """Remove old models; the published one and the one before it always stay.
+
+    \b
+    Example:
+      recsvc models prune --keep 3
+    """
+    for version in Registry(store).prune(keep):
+        click.echo(version)

@@ -1,0 +1,47 @@
+"""All settings of a training: one dataclass a section of recsvc.toml, each defined beside what it sets."""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from models.errors import SettingsError
+from models.scenarios import ListSettings
+from models.settings import SECTIONS, read_section, read_toml, unknown_key
+from models.sources.complements import ComplementSettings
+from models.sources.factors import FactorSettings
+from models.sources.neighbours import NeighbourSettings
+from models.sources.popular import PopularSettings
+from models.sources.repeat import RepeatSettings
+from training.input import InputSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Sections [purchases], [lists] and one for each source."""
+
+    purchases: InputSettings = field(default_factory=InputSettings)
+    lists: ListSettings = field(default_factory=ListSettings)
+    repeat: RepeatSettings = field(default_factory=RepeatSettings)
+    neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
+    factors: FactorSettings = field(default_factory=FactorSettings)
+    complements: ComplementSettings = field(default_factory=ComplementSettings)
+    popular: PopularSettings = field(default_factory=PopularSettings)
+
+    @classmethod
+    def read(cls, path: Path | None) -> "TrainingSettings":
+        """From a file, or the defaults; raises SettingsError for anything that no part of recsvc knows."""
+        tables = read_toml(path) if path is not None else {}
+        own = {entry.name: entry.default_factory for entry in fields(cls)}
+        for name, table in tables.items():
+            if name not in SECTIONS:
+                raise SettingsError(f"{path}: {unknown_key(name, SECTIONS, 'recsvc.toml')}")
+            if not isinstance(table, dict):
+                raise SettingsError(f"{path}: {name} is {table!r}; expected a table [{name}]")
+        try:
+            return cls(**{name: read_section(own[name], table, name) for name, table in tables.items() if name in own})  # type: ignore[arg-type]
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}") from None
+
+    def tables(self) -> dict[str, Any]:
+        """As JSON-able tables, for the manifest."""
+        return asdict(self)
