@@ -90,7 +90,8 @@ class Bundle:
 
 
 class BundleWriter:
-    """Collects arrays into a directory under `parent` and seals it; a writer that is not sealed leaves only that directory.
+    """Collects arrays into a directory under `parent` and seals it; a writer that is not sealed leaves only that
+    directory.
 
     Use as a context manager: leaving it unsealed removes what was written.
     """
@@ -177,7 +178,9 @@ def open_bundle(path: Path, *, verify: bool = True) -> Bundle:
         except (OSError, ValueError, EOFError) as error:
             raise BundleError(f"{place}: {error}") from None
         if array.shape != entry.shape or array.dtype.str != entry.dtype:
-            raise BundleError(f"{place}: {array.dtype.str}{array.shape}, but the manifest says {entry.dtype}{entry.shape}")
+            raise BundleError(
+                f"{place}: {array.dtype.str}{array.shape}, but the manifest says {entry.dtype}{entry.shape}"
+            )
         # A view of the map as a plain array: slicing np.memmap objects costs microseconds on every look-up.
         arrays[name] = array.view(np.ndarray)
     return Bundle(path, manifest, arrays)

@@ -21,7 +21,9 @@ NEVER, ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """One item as its shop describes it; None or '' is an attribute that the feed does not give. Prices in currency units."""
+    """One item as its shop describes it; None or '' is an attribute that the feed does not give. Prices in currency
+    units.
+    """
 
     item_id: str
     title: str
@@ -43,7 +45,8 @@ class Catalogue:
     """All items that a shop sells or has sold.
 
     `texts[name]` is a StringTable for each of TEXTS; `numbers[name]` float64 with NaN where unknown, in units of
-    `currency`; `times[name]` int64 seconds since 1970 UTC, with defaults that always hold; `availability` uint8, an index into
+    `currency`; `times[name]` int64 seconds since 1970 UTC, with defaults that always hold; `availability` uint8, an
+    index into
     AVAILABILITY; `listed` bool: the feed has the item and does not pause it. `category` int32 numbers the distinct
     `product_type` (−1: none), whose paths are `categories`.
     """
@@ -63,7 +66,8 @@ class Catalogue:
     def recommendable(self, now: float) -> NDArray[np.bool_]:
         """Which items may be shown at `now` (seconds since 1970): listed, named, in stock or orderable, not expired."""
         orderable = (self.availability != AVAILABILITY.index("out_of_stock")) & (self.times["available_from"] <= now)
-        return self.listed & orderable & (self.times["expires"] > now) & ~self.texts["title"].is_empty()
+        shown: NDArray[np.bool_] = self.listed & orderable & (self.times["expires"] > now)
+        return shown & ~self.texts["title"].is_empty()
 
     def product(self, item: int, now: float) -> Product:
         """The item as it is at `now`: a sale price only while the sale runs."""
@@ -78,10 +82,10 @@ class Catalogue:
         )
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        tables = {"items": self.items, "categories": self.categories}
-        texts = {f"texts.{name}": table for name, table in self.texts.items()}
+        tables: dict[str, IdIndex | StringTable] = {"items": self.items, "categories": self.categories}
+        tables |= {f"texts.{name}": table for name, table in self.texts.items()}
         return {
-            **prefixed({name: table.arrays() for name, table in (tables | texts).items()}),
+            **prefixed({name: table.arrays() for name, table in tables.items()}),
             **prefixed({"numbers": self.numbers, "times": self.times}),
             "availability": self.availability,
             "listed": self.listed,

@@ -14,15 +14,16 @@ def ragged_arange(starts: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.int
     """[starts[0], starts[0] + 1, … (lengths[0] numbers), starts[1], …] without a loop."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+    shift: NDArray[np.int64] = np.repeat(starts - (ends - lengths), lengths)
+    return np.arange(total, dtype=np.int64) + shift
 
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
     """Histories, one row a customer: row r holds entries `indptr[r]:indptr[r + 1]`, sorted by (item, day, order).
 
-    `item` int32, `day` int32 (days since 1970-01-01 UTC), `quantity` float32 (net, > 0), `order` int32: entries of a row
-    with equal `order` were bought together.
+    `item` int32, `day` int32 (days since 1970-01-01 UTC), `quantity` float32 (net, > 0), `order` int32: entries of a
+    row with equal `order` were bought together.
     """
 
     indptr: NDArray[np.int64]
@@ -119,7 +120,8 @@ class Pairs:
     @property
     def last_day(self) -> NDArray[np.int32]:
         """The day each pair was last bought: entries of a pair are sorted by day."""
-        return self.history.day[self.first + self.orders - 1]
+        days: NDArray[np.int32] = self.history.day[self.first + self.orders - 1]
+        return days
 
     @property
     def first_day(self) -> NDArray[np.int32]:

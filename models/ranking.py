@@ -11,7 +11,9 @@ SCORE_BITS = 32
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Scored items of several rows: `row` int64 ascending, `item` int32, `score` float32; best first within a row if ranked."""
+    """Scored items of several rows: `row` int64 ascending, `item` int32, `score` float32; best first within a row if
+    ranked.
+    """
 
     n_rows: int
     row: NDArray[np.int64]
@@ -74,7 +76,9 @@ def _descending(score: NDArray[np.float32]) -> NDArray[np.uint32]:
 
 def _from_descending(bits: NDArray[np.uint32]) -> NDArray[np.float32]:
     ascending = ~bits
-    return np.where(ascending >> 31 != 0, ascending & np.uint32(0x7FFFFFFF), ~ascending).astype(np.uint32).view(np.float32)
+    return (
+        np.where(ascending >> 31 != 0, ascending & np.uint32(0x7FFFFFFF), ~ascending).astype(np.uint32).view(np.float32)
+    )
 
 
 def keys(row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int64]:

@@ -1,4 +1,6 @@
-"""Ranks items for a block of queries: candidates from the sources, one score, one order; the same code for one and for many."""
+"""Ranks items for a block of queries: candidates from the sources, one score, one order; the same code for one and
+for many.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +32,9 @@ KINDS: Mapping[str, type[Source]] = {
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """Ranked lists of several rows: scores, and for each item the source that carried it (an index into SOURCES, uint8)."""
+    """Ranked lists of several rows: scores, and for each item the source that carried it (an index into SOURCES,
+    uint8).
+    """
 
     scored: Scored
     source: NDArray[np.uint8]

@@ -52,7 +52,9 @@ class Registry:
         except (FileNotFoundError, NotADirectoryError):
             return None
         if not VERSION.fullmatch(text):
-            raise BundleError(f"{self._current} holds {text[:60]!r}, not a version; mend it with `recsvc models publish VERSION`")
+            raise BundleError(
+                f"{self._current} holds {text[:60]!r}, not a version; mend it with `recsvc models publish VERSION`"
+            )
         return text
 
     def stamp(self) -> tuple[int, int] | None:
@@ -170,8 +172,11 @@ class Registry:
         os.replace(temporary, self._current)
         sync_directory(self.store)
         line = json.dumps({"version": version, "at": now.astimezone(UTC).isoformat(), "why": why})
-        with self._history.open("a", encoding="utf-8") as out:
-            out.write(line + "\n")
+        with self._history.open("ab+") as out:
+            # A line that a crash cut short must not swallow this one.
+            if out.tell() and os.pread(out.fileno(), 1, out.tell() - 1) != b"\n":
+                line = "\n" + line
+            out.write(line.encode() + b"\n")
             out.flush()
             os.fsync(out.fileno())
 
@@ -188,4 +193,3 @@ class Registry:
         with (self.store / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-

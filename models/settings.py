@@ -12,7 +12,8 @@ from models.errors import SettingsError
 
 Settings = TypeVar("Settings")
 
-# Every table that some part of recsvc reads: one file serves the trainer and the service, and each checks for strangers.
+# Every table that some part of recsvc reads: one file serves the trainer and the service, and each checks for
+# strangers.
 SECTIONS = ("purchases", "products", "lists", "repeat", "neighbours", "factors", "complements", "popular", "serve")
 
 
@@ -73,7 +74,9 @@ def _checked(value: Any, expected: Any, place: str) -> Any:
         return tuple(_checked(entry, inner, place) for entry in value)
     if origin is typing.Literal:
         if value not in typing.get_args(expected):
-            raise SettingsError(f"{place} is {value!r}; expected one of {', '.join(map(str, typing.get_args(expected)))}")
+            raise SettingsError(
+                f"{place} is {value!r}; expected one of {', '.join(map(str, typing.get_args(expected)))}"
+            )
         return value
     allowed = tuple(t for t in (typing.get_args(expected) or (expected,)) if t is not type(None))
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):

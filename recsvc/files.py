@@ -14,7 +14,18 @@ import orjson
 from models.errors import InputError
 from recsvc.engine import Answer, Query
 
-COLUMNS = ("customer_id", "query_id", "scenario", "model_version", "fallback", "rank", "item_id", "score", "source", "reason")
+COLUMNS = (
+    "customer_id",
+    "query_id",
+    "scenario",
+    "model_version",
+    "fallback",
+    "rank",
+    "item_id",
+    "score",
+    "source",
+    "reason",
+)
 ROWS_A_GROUP = 100_000
 
 
@@ -126,13 +137,18 @@ def write_answers(answers: Iterable[Answer], out: Path | None) -> None:
 
 
 def _write_jsonl(answers: Iterable[Answer], stream: BinaryIO) -> None:
-    for answer in answers:
-        stream.write(orjson.dumps(answer_json(answer), option=orjson.OPT_APPEND_NEWLINE))
+    stream.writelines(orjson.dumps(answer_json(answer), option=orjson.OPT_APPEND_NEWLINE) for answer in answers)
 
 
 def _rows(answers: Iterable[Answer]) -> Iterator[tuple[Any, ...]]:
     for answer in answers:
-        head = (answer.query.customer_id, answer.query.query_id, answer.query.scenario, answer.model_version, answer.fallback)
+        head = (
+            answer.query.customer_id,
+            answer.query.query_id,
+            answer.query.scenario,
+            answer.model_version,
+            answer.fallback,
+        )
         for place, item in enumerate(answer.items, 1):
             yield (*head, place, item.product.item_id, item.score, item.source, item.reason)
 
@@ -161,4 +177,6 @@ def _write_parquet(answers: Iterable[Answer], stream: BinaryIO) -> None:
 
         while group := list(islice(rows, ROWS_A_GROUP)):
             columns = dict(zip(COLUMNS, zip(*group, strict=True), strict=True))
-            writer.write_table(pa.table({name: pa.array(columns[name], schema.field(name).type) for name in COLUMNS}, schema=schema))
+            writer.write_table(
+                pa.table({name: pa.array(columns[name], schema.field(name).type) for name in COLUMNS}, schema=schema)
+            )

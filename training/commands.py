@@ -12,14 +12,34 @@ from models.registry import Registry
 
 
 @click.command()
-@click.option("--purchases", "locations", multiple=True, required=True, help="File, glob, directory or database URL; may be repeated.")
+@click.option(
+    "--purchases",
+    "locations",
+    multiple=True,
+    required=True,
+    help="File, glob, directory or database URL; may be repeated.",
+)
 @click.option("--query", help="SQL query, with a database URL.")
-@click.option("--products", type=click.Path(path_type=Path), help="Catalogue in Merchant Center attributes: CSV, TSV, XML, JSONL, Parquet.")
+@click.option(
+    "--products",
+    type=click.Path(path_type=Path),
+    help="Catalogue in Merchant Center attributes: CSV, TSV, XML, JSONL, Parquet.",
+)
 @click.option("--customers", type=click.Path(path_type=Path), help="CSV or Parquet with customer_id, tier, locale.")
-@click.option("--format", "format_name", default="canonical", show_default=True, help="canonical, complete-journey, shopify, woocommerce or ga4.")
+@click.option(
+    "--format",
+    "format_name",
+    default="canonical",
+    show_default=True,
+    help="canonical, complete-journey, shopify, woocommerce or ga4.",
+)
 @click.option("--columns", help="Names in your file: customer_id=cust,item_id=sku,…")
 @click.option("--config", type=click.Path(path_type=Path), help="Settings, recsvc.toml.")
-@click.option("--until", type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")), help="Leave out purchases from this moment on (UTC).")
+@click.option(
+    "--until",
+    type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")),
+    help="Leave out purchases from this moment on (UTC).",
+)
 @click.option("--no-publish", is_flag=True, help="Keep the model in the registry and go on serving the old one.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option(

@@ -14,8 +14,8 @@ from models.strings import IdIndex
 class PurchaseLines:
     """Equal-length arrays, one entry an item of an order, net of returns, sorted by (customer, day, order, item).
 
-    `customer` int32 (−1: a guest), `order` int32 (dense, 0 … n_orders − 1), `item` int32, `day` int32 (days since 1970-01-01
-    UTC), `quantity` float32 (> 0), `unit_price` float32 (NaN: unknown).
+    `customer` int32 (−1: a guest), `order` int32 (dense, 0 … n_orders − 1), `item` int32, `day` int32 (days since
+    1970-01-01 UTC), `quantity` float32 (> 0), `unit_price` float32 (NaN: unknown).
     """
 
     customer: NDArray[np.int32]
@@ -51,9 +51,7 @@ class TrainingData:
     def interactions(self) -> Interactions:
         """The known customers' histories: row i is customer i."""
         known = self.lines.where(self.lines.customer >= 0)
-        counts = np.bincount(known.customer, minlength=len(self.customers))
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return Interactions(indptr, known.item, known.day, known.quantity, known.order)
+        return Interactions.of(len(self.customers), known.customer, known.item, known.day, known.quantity, known.order)
 
     def before(self, day: int) -> "TrainingData":
         """The same shop as it was known at the start of `day`: for a split in time."""

@@ -61,9 +61,7 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
     return manifest
 
 
-def read(
-    request: TrainingRequest, registry: Registry, work: Path, tell: Callable[[str], None], now: datetime
-) -> Shop:
+def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callable[[str], None], now: datetime) -> Shop:
     """Purchases, products and customers, checked; raises InputError where they cannot be learned from."""
     return read_shop(
         request.sources,

@@ -25,7 +25,12 @@ class Steps:
         self._quiet = quiet
         self._bar: Progress | None = None
         if console.is_terminal and not quiet:
-            columns = (TextColumn("{task.description:<34}"), BarColumn(), TextColumn("{task.fields[left]:>16}"), TimeElapsedColumn())
+            columns = (
+                TextColumn("{task.description:<34}"),
+                BarColumn(),
+                TextColumn("{task.fields[left]:>16}"),
+                TimeElapsedColumn(),
+            )
             self._bar = Progress(*columns, console=console, transient=True)
             self._task: TaskID = self._bar.add_task("", total=self._total, left="")
 
@@ -75,7 +80,8 @@ class Steps:
 
     @staticmethod
     def _line(text: str) -> None:
-        print(text.rstrip(), file=sys.stderr, flush=True)
+        sys.stderr.write(text.rstrip() + "\n")
+        sys.stderr.flush()
 
 
 class Part:

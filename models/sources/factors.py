@@ -1,4 +1,6 @@
-"""*factors*: implicit matrix factorisation (Hu, Koren, Volinsky 2008); a new or changed customer is folded in by numpy."""
+"""*factors*: implicit matrix factorisation (Hu, Koren, Volinsky 2008); a new or changed customer is folded in by
+numpy.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +21,8 @@ EXACT = float(2**24)
 
 @dataclass(frozen=True, kw_only=True)
 class FactorSettings:
-    """`factors`, `iterations`, `regularisation`, `alpha` (weight of a purchase above none) of the ALS fit; `head`: the most
-    bought items, which alone are scored as candidates; `seed` of its start."""
+    """`factors`, `iterations`, `regularisation`, `alpha` (weight of a purchase above none) of the ALS fit; `head`:
+    the most bought items, which alone are scored as candidates; `seed` of its start."""
 
     factors: int = 64
     iterations: int = 15
@@ -43,7 +45,8 @@ def confidence(pairs: Pairs, alpha: float) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """`users` (n_customers × f) and `items` (n_items × f) float32 as fitted; `head` int32 lists the items that are scored.
+    """`users` (n_customers × f) and `items` (n_items × f) float32 as fitted; `head` int32 lists the items that are
+    scored.
 
     `entries` int32: the length of each customer's history at the fit; a customer whose history has grown is folded in.
     """
@@ -68,7 +71,8 @@ class Factors:
 
     @cached_property
     def _head(self) -> NDArray[np.float32]:
-        return np.rint(self.items[self.head] * self._scale)
+        whole: NDArray[np.float32] = np.rint(self.items[self.head] * self._scale)
+        return whole
 
     @cached_property
     def _ridge(self) -> NDArray[np.float64]:

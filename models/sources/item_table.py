@@ -15,7 +15,9 @@ from models.ranking import contains, keys, positions
 
 @dataclass(frozen=True, eq=False)
 class ItemTable:
-    """Row i holds the items related to item i, sorted by item: `indptr` int32 or int64, `item` int32, `weight` float32 (> 0)."""
+    """Row i holds the items related to item i, sorted by item: `indptr` int32 or int64, `item` int32, `weight`
+    float32 (> 0).
+    """
 
     indptr: NDArray[Any]
     item: NDArray[np.int32]
@@ -70,7 +72,8 @@ class ItemTable:
         asked_item: NDArray[Any],
         asked_weight: NDArray[Any],
     ) -> NDArray[np.int32]:
-        """Of a transposed table: for each (row, item) the row's asked item that adds most to its sum, −1 where none does.
+        """Of a transposed table: for each (row, item) the row's asked item that adds most to its sum, −1 where none
+        does.
 
         (asked_row, asked_item) is sorted, each pair once.
         """

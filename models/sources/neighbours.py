@@ -16,8 +16,8 @@ from models.sources.repeat import decayed_counts
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourSettings:
-    """`neighbours`: related items kept an item; `shrink`: co-purchases that a pair must outweigh; `history`: newest items of
-    a customer that count; `half_life_days` of a purchase."""
+    """`neighbours`: related items kept an item; `shrink`: co-purchases that a pair must outweigh; `history`: newest
+    items of a customer that count; `half_life_days` of a purchase."""
 
     neighbours: int = 100
     shrink: float = 10.0

@@ -14,7 +14,9 @@ from models.sources.protocol import Queries
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatSettings:
-    """`half_life_days`: after so many days a purchase counts half; 0 lets the trainer choose from the shop's own data."""
+    """`half_life_days`: after so many days a purchase counts half; 0 lets the trainer choose from the shop's own
+    data.
+    """
 
     half_life_days: float = 0.0
 

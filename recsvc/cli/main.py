@@ -12,7 +12,20 @@ from models.errors import RecsvcError
 OWN, TRAINER = "recsvc.commands", "recsvc.commands.train"
 # The trainer's commands exist where its heaviest requirement does: in an image without the extra they are absent.
 TRAINER_NEEDS = "implicit"
-ORDER = ("demo", "train", "evaluate", "recommend", "explain", "serve", "models", "offers", "customers", "kpis", "keys", "doctor")
+ORDER = (
+    "demo",
+    "train",
+    "evaluate",
+    "recommend",
+    "explain",
+    "serve",
+    "models",
+    "offers",
+    "customers",
+    "kpis",
+    "keys",
+    "doctor",
+)
 
 
 class Commands(click.Group):
@@ -29,7 +42,9 @@ class Commands(click.Group):
                 assert isinstance(command, click.Command)
                 return command
         if any(point.name == cmd_name for point in entry_points(group=TRAINER)):
-            raise click.UsageError(f"`recsvc {cmd_name}` needs the trainer; install it with: pip install 'recsvc[train]'")
+            raise click.UsageError(
+                f"`recsvc {cmd_name}` needs the trainer; install it with: pip install 'recsvc[train]'"
+            )
         return None
 
     @staticmethod

@@ -1,14 +1,11 @@
 """`recsvc recommend`: lists for one customer, a file of customers, all of them, or a file of queries."""
 
-import json
-import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from models.errors import InputError
 from models.registry import Registry
 from models.scenarios import SCENARIOS
 from recsvc.cli.talk import progress, say, store_option
@@ -22,11 +19,16 @@ from recsvc.files import customer_ids, queries_of, write_answers
 @click.option("--all", "everybody", is_flag=True, help="Every customer that the model knows.")
 @click.option("--queries", type=click.Path(path_type=Path), help="JSON lines: query_id, items, customer_id.")
 @click.option(
-    "--scenario", type=click.Choice(SCENARIOS), default=None, help="The kind of list.  [default: home; complements for --queries]"
+    "--scenario",
+    type=click.Choice(SCENARIOS),
+    default=None,
+    help="The kind of list.  [default: home; complements for --queries]",
 )
 @click.option("-n", "n", type=click.IntRange(1, 100), default=10, show_default=True, help="Items a list.")
 @click.option("--locale", default="en", show_default=True, help="Language of the reasons: en or de.")
-@click.option("--out", type=click.Path(path_type=Path), help="FILE.jsonl, .csv or .parquet; stdout (JSON lines) by default.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="FILE.jsonl, .csv or .parquet; stdout (JSON lines) by default."
+)
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @store_option
 def recommend(

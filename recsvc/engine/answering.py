@@ -1,4 +1,6 @@
-"""Answers queries from one bundle: stored lists where they suffice, the ranking code elsewhere, the shop's rules on both."""
+"""Answers queries from one bundle: stored lists where they suffice, the ranking code elsewhere, the shop's rules on
+both.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ from recsvc.engine.wording import reasons
 
 BLOCK = 512
 DAY = 86_400
-# Stock, expiry and sales change with time; a minute's delay is not seen, and the mask need not be made for each request.
+# Stock, expiry and sales change with time; a minute's delay is not seen, and the mask need not be made for each
+# request.
 RULES_SECONDS = 60
 POPULAR = SOURCES.index("popular")
 
@@ -110,7 +113,10 @@ class Engine:
         short = np.flatnonzero(counts < wanted)
         if len(short):
             computed = self.recommender.rank(rows_of(queries, short), scenario)
-            moved = Ranked(Scored(len(block), short[computed.scored.row], computed.scored.item, computed.scored.score), computed.source)
+            moved = Ranked(
+                Scored(len(block), short[computed.scored.row], computed.scored.item, computed.scored.score),
+                computed.source,
+            )
             again, more = self._take(moved, rules, excluded, wanted)
             lists = merge(lists.where(~np.isin(lists.scored.row, short)), again)
             counts[short] = more[short]
@@ -122,7 +128,13 @@ class Engine:
             [-1 if query.customer_id is None else self.customers.find(query.customer_id) for query in block], np.int64
         )
         carts = [
-            sorted({found for item in (*query.items, *query.session_items) if (found := self.catalogue.items.find(item)) >= 0})
+            sorted(
+                {
+                    found
+                    for item in (*query.items, *query.session_items)
+                    if (found := self.catalogue.items.find(item)) >= 0
+                }
+            )
             for query in block
         ]
         row = np.repeat(np.arange(len(block)), [len(cart) for cart in carts])

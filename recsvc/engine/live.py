@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 class LiveEngine:
     """Hands out the engine of the published bundle; a bundle that cannot be loaded leaves the old one serving.
 
-    A thread looks at `current` every `check_every` seconds and loads there, so that no request waits for a load; without
-    `start()` the same is done by `refresh()`.
+    A thread looks at `current` every `check_every` seconds and loads there, so that no request waits for a load;
+    without `start()` the same is done by `refresh()`.
     """
 
     def __init__(self, registry: Registry, *, check_every: float = 1.0) -> None:

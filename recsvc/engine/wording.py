@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from models.catalogue import Catalogue
 from models.ranking import contains, keys
 from models.recommender import Ranked, Recommender

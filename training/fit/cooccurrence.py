@@ -44,9 +44,7 @@ def related_items(holders_items: "sp.csr_array[Any]", weigh: Weigh, neighbours: 
 def shrunk_cosine(held: NDArray[np.float64], shrink: float, support: float = 0.0) -> Weigh:
     """together / √(held × held), times together / (together + shrink): pairs that few hold together count less."""
 
-    def weigh(
-        item: NDArray[np.int64], other: NDArray[np.int32], together: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def weigh(item: NDArray[np.int64], other: NDArray[np.int32], together: NDArray[np.float32]) -> NDArray[np.float32]:
         cosine = together / np.sqrt(held[item] * held[other])
         shrunk = np.where(together >= support, cosine * together / (together + shrink), 0.0)
         return shrunk.astype(np.float32)

@@ -61,7 +61,9 @@ def fit_neighbours(data: TrainingData, settings: NeighbourSettings) -> Neighbour
     customers_items = sp.csr_array(
         (damped, (pairs.row[newest], pairs.item[newest])), shape=(len(data.customers), len(data.catalogue))
     )
-    held = np.asarray((customers_items**2).sum(axis=0)).ravel()
+    held = np.bincount(pairs.item[newest], damped.astype(np.float64) ** 2, minlength=len(data.catalogue)).astype(
+        np.float64
+    )
     table = related_items(customers_items, shrunk_cosine(held, settings.shrink), settings.neighbours)
     return Neighbours(table, table.transposed(), settings.half_life_days)
 

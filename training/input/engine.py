@@ -1,0 +1,61 @@
+"""The table engine: Ibis on a DuckDB file in the training's work directory, so that tables larger than memory go through."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import ibis
+from ibis.backends.duckdb import Backend
+
+from models.errors import InputError, RecsvcError
+
+DATABASE_FILE = "input.duckdb"
+
+
+@contextmanager
+def open_engine(work_dir: Path, memory_gb: float) -> Iterator[Backend]:
+    """An empty database in `work_dir`, removed when the block ends. It never asks the network for extensions."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    path = work_dir / DATABASE_FILE
+    _remove(path)
+    engine = ibis.duckdb.connect(
+        path,
+        memory_limit=f"{int(memory_gb * 1000)}MB",
+        temp_directory=str(work_dir / "spill"),
+        threads=os.cpu_count() or 1,
+        autoinstall_known_extensions=False,
+        autoload_known_extensions=False,
+        preserve_insertion_order=True,  # a row's place in a table is its place in the file: rejects name lines by it
+    )
+    try:
+        engine.raw_sql("SET TimeZone = 'UTC'")
+        engine.raw_sql("SET enable_progress_bar = false")
+        yield engine
+    finally:
+        engine.disconnect()
+        _remove(path)
+
+
+@contextmanager
+def reading(place: str) -> Iterator[None]:
+    """Turn what the engine says about `place` into an error for a person."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise RecsvcError(
+            f"{place}: out of memory or of temporary disk space ({_first_line(error)}); "
+            "raise memory_gb in [purchases] of recsvc.toml or free disk space under the store"
+        ) from None
+    except duckdb.Error as error:
+        raise InputError(f"{place}: cannot be read: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+def _remove(path: Path) -> None:
+    for file in (path, path.with_name(path.name + ".wal")):
+        file.unlink(missing_ok=True)

@@ -1,0 +1,68 @@
+"""Where purchases lie and how they are read: what a user says on the command line and in recsvc.toml."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from models.errors import InputError
+
+CANONICAL = (
+    "customer_id", "order_id", "line_id", "item_id", "quantity", "unit_price", "timestamp", "type", "currency",
+)  # fmt: skip
+DATABASE_URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+_.]*://")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurchaseSource:
+    """One place with purchases: a file, a glob, a directory, or a database URL with a query.
+
+    `columns` maps canonical names to the columns of the file. Purchases at or after `until` are left out; a naive
+    `until` is UTC. For the format complete-journey, the location 'completejourney' means the installed package's data.
+    """
+
+    location: str
+    query: str | None = None
+    format: str = "canonical"
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    until: datetime | None = None
+
+    @property
+    def is_database(self) -> bool:
+        return DATABASE_URL.match(self.location) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSettings:
+    """Section [purchases] of recsvc.toml.
+
+    `max_rejected_share` is the share of unreadable rows from which on training stops. `max_lines_per_customer` keeps
+    the newest order lines of a customer beyond it, so that one till account does not outweigh a shop. `memory_gb` is what the
+    reader's engine may hold in memory before it moves to disk.
+    """
+
+    max_rejected_share: float = 0.05
+    max_lines_per_customer: int = 100_000
+    memory_gb: float = 1.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_rejected_share < 1:
+            raise ValueError(f"max_rejected_share is {self.max_rejected_share}; expected 0 up to but not including 1")
+        if self.max_lines_per_customer < 1:
+            raise ValueError(f"max_lines_per_customer is {self.max_lines_per_customer}; expected at least 1")
+        if self.memory_gb < 0.25:
+            raise ValueError(f"memory_gb is {self.memory_gb}; expected at least 0.25")
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """'customer_id=cust,item_id=sku' as a mapping; raises InputError for anything else."""
+    columns: dict[str, str] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, column = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and column):
+            raise InputError(f"--columns: '{part}' is not NAME=COLUMN, as in customer_id=cust,item_id=sku")
+        if name in columns:
+            raise InputError(f"--columns: {name} is given twice")
+        columns[name] = column
+    return columns
