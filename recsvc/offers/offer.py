@@ -1,0 +1,53 @@
+"""What one customer is offered, ready to be written out: every text in the reader's language, every link checked."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferItem:
+    """`price` is as the locale writes it, `amount` the number; '' and None without a price, as is an unknown `image`."""
+
+    item_id: str
+    title: str
+    price: str
+    amount: float | None
+    currency: str
+    image: str
+    link: str
+    category: str
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferSlot:
+    """One block; `fallback` names what filled it where its scenario could not."""
+
+    name: str
+    scenario: str
+    heading: str
+    fallback: str | None
+    items: tuple[OfferItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """`personal` is False for a customer who does not want a profile: then only what is popular with all is offered."""
+
+    campaign_id: str
+    customer_id: str
+    email: str | None
+    first_name: str | None
+    locale: str
+    language: str
+    model_version: str
+    personal: bool
+    subject: str
+    preheader: str
+    greeting: str
+    intro: str
+    slots: tuple[OfferSlot, ...]
+
+    @property
+    def items(self) -> tuple[OfferItem, ...]:
+        return tuple(item for slot in self.slots for item in slot.items)

@@ -1,0 +1,170 @@
+"""Which items a customer is offered: the engine's lists, slot by slot, no item twice."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+
+from recsvc.customers.table import Customer
+from recsvc.engine import Answer, AnsweredItem, Engine, Query
+from recsvc.i18n import format_price, translator
+from recsvc.offers.campaign import Campaign, Slot
+from recsvc.offers.links import product_link, web_url, with_parameters
+from recsvc.offers.offer import Offer, OfferItem, OfferSlot
+from recsvc.offers.wording import default_greeting, default_heading, fill
+from recsvc.plain import one_line
+
+# Their headings say something about each item that is not true of a filler, so they stay short instead.
+UNFILLED = ("again", "complements")
+MOST_LAST_BOUGHT = 20
+MOST_CACHED = 200_000
+
+
+class OfferMaker:
+    """Makes the offers of one campaign from one engine at one moment; `locale` writes to everybody in that one."""
+
+    def __init__(self, campaign: Campaign, engine: Engine, *, now: datetime, locale: str | None = None) -> None:
+        self.campaign = campaign
+        self.engine = engine
+        self.now = now
+        self.locale = locale
+        self._links: dict[tuple[str, str], str] = {}
+
+    def offers(self, customers: Iterable[Customer]) -> Iterator[Offer]:
+        """One offer a customer, in order; one without any items where no slot could be filled."""
+        waiting: deque[Customer] = deque()
+
+        def queries() -> Iterator[Query]:
+            for customer in customers:
+                waiting.append(customer)
+                yield from self._queries(customer)
+
+        answers = self.engine.recommend_many(queries(), now=self.now)
+        while of_one := list(islice(answers, len(self.campaign.slots))):
+            yield self._offer(waiting.popleft(), of_one)
+
+    def _queries(self, customer: Customer) -> Iterator[Query]:
+        locale = self.locale_of(customer)
+        asked = 0
+        for slot in self.campaign.slots:
+            # Earlier slots may have taken as many as they hold; asked for so many more, this one is full all the same.
+            asked += slot.n
+            if not customer.profiling_ok:
+                yield Query(scenario="popular", n=asked, locale=locale)
+            elif slot.scenario == "complements":
+                bought = self._last_bought(customer.customer_id)
+                yield Query(
+                    customer_id=customer.customer_id, items=bought, scenario="complements", n=asked, locale=locale
+                )
+            else:
+                yield Query(customer_id=customer.customer_id, scenario=slot.scenario, n=asked, locale=locale)
+
+    def _last_bought(self, customer_id: str) -> tuple[str, ...]:
+        """The items of the customer's last order."""
+        row = self.engine.customers.find(customer_id)
+        if row < 0:
+            return ()
+        history = self.engine.history
+        start, end = int(history.indptr[row]), int(history.indptr[row + 1])
+        if start == end:
+            return ()
+        items = history.item[start:end][history.order[start:end] == history.order[end - 1]]
+        return tuple(self.engine.catalogue.items[int(item)] for item in np.unique(items)[:MOST_LAST_BOUGHT])
+
+    def locale_of(self, customer: Customer) -> str:
+        """What this customer is written in."""
+        return self.campaign.locale_for(self.locale or customer.locale)
+
+    def _offer(self, customer: Customer, answers: Sequence[Answer]) -> Offer:
+        locale = self.locale_of(customer)
+        words = translator(locale)
+        taken: set[str] = set()
+        slots: list[OfferSlot] = []
+        for slot, answer in zip(self.campaign.slots, answers, strict=True):
+            chosen = self._choose(slot, answer, taken, personal=customer.profiling_ok)
+            items = tuple(self._item(slot, item, locale) for item in chosen)
+            if customer.profiling_ok:
+                heading = slot.heading_in(words.language) or default_heading(slot.scenario, words)
+                scenario, fallback = slot.scenario, answer.fallback if items else None
+            else:
+                # What the campaign calls the slot may speak of the reader's taste; this is everybody's.
+                heading = "" if any(earlier.items for earlier in slots) else default_heading("popular", words)
+                scenario, fallback = "popular", None
+            slots.append(OfferSlot(name=slot.name, scenario=scenario, heading=heading, fallback=fallback, items=items))
+        texts = self.campaign.texts[words.language]
+        first = next((slot.items[0].title for slot in slots if slot.items), "")
+        usual, usual_without_name = default_greeting(words)
+        greeting = texts.greeting or usual
+        without_name = texts.greeting_without_name or (
+            greeting if "{first_name}" not in greeting else usual_without_name
+        )
+        return Offer(
+            campaign_id=self.campaign.id,
+            customer_id=customer.customer_id,
+            email=customer.email,
+            first_name=one_line(customer.first_name or "") or None,
+            locale=words.locale.replace("_", "-"),
+            language=words.language,
+            model_version=answers[0].model_version,
+            personal=customer.profiling_ok,
+            subject=fill(texts.subject, texts.subject_without_name, first_name=customer.first_name, item=first),
+            preheader=fill(texts.preheader, texts.preheader_without_name, first_name=customer.first_name, item=first),
+            greeting=fill(greeting, without_name, first_name=customer.first_name, item=first),
+            intro=fill(texts.intro, texts.intro_without_name, first_name=customer.first_name, item=first),
+            slots=tuple(slots),
+        )
+
+    def _choose(self, slot: Slot, answer: Answer, taken: set[str], *, personal: bool) -> list[AnsweredItem]:
+        """The first n of an answer that no earlier slot has; adds them, and what they are variants of, to `taken`."""
+        if slot.scenario in UNFILLED and not personal:
+            return []
+        chosen = []
+        for item in answer.items:
+            if slot.scenario in UNFILLED and answer.fallback is not None and item.source == answer.fallback:
+                continue
+            names = {f"item {item.product.item_id}"}
+            if item.product.item_group_id:
+                names.add(f"group {item.product.item_group_id}")
+            if names & taken:
+                continue
+            taken |= names
+            chosen.append(item)
+            if len(chosen) == slot.n:
+                break
+        return chosen
+
+    def _item(self, slot: Slot, item: AnsweredItem, locale: str) -> OfferItem:
+        product = item.product
+        amount = product.price if product.sale_price is None else product.sale_price
+        return OfferItem(
+            item_id=product.item_id,
+            title=one_line(product.title),
+            price="" if amount is None else format_price(amount, product.currency, locale),
+            amount=amount,
+            currency=product.currency,
+            image=web_url(product.image_link) if product.image_link else "",
+            link=self._link(slot, product.item_id, product.link),
+            category=one_line(product.product_type.rpartition(">")[2]),
+            reason=item.reason,
+            source=item.source,
+        )
+
+    def _link(self, slot: Slot, item_id: str, link: str) -> str:
+        cached = self._links.get((item_id, slot.name))
+        if cached is None:
+            settings = self.campaign.link
+            parameters = {
+                "utm_source": settings.utm_source,
+                "utm_medium": settings.utm_medium,
+                "utm_campaign": settings.utm_campaign or self.campaign.id,
+                "utm_content": settings.utm_content or slot.name,
+                "utm_term": settings.utm_term,
+            }
+            target = product_link(link, item_id, settings.product_url, self.campaign.sender.shop_url)
+            cached = with_parameters(target, {key: value for key, value in parameters.items() if value})
+            if len(self._links) >= MOST_CACHED:
+                self._links.clear()
+            self._links[(item_id, slot.name)] = cached
+        return cached
