@@ -1,0 +1,64 @@
+"""`recsvc serve`: answer over HTTP."""
+
+import os
+from pathlib import Path
+
+import click
+
+from recsvc.cli.talk import say, store_option
+
+MOST_WORKERS = 8
+
+
+def default_workers() -> int:
+    """One for each core that this process may use, at most MOST_WORKERS."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_WORKERS)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", envvar="RECSVC_HOST", show_default=True, help="Where to listen.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    envvar="RECSVC_PORT",
+    show_default=True,
+    help="0 takes a free one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=default_workers,
+    envvar="RECSVC_WORKERS",
+    show_default=f"one a core, at most {MOST_WORKERS}",
+    help="Processes; they share the model in memory.",
+)
+@click.option("--access-log", is_flag=True, envvar="RECSVC_ACCESS_LOG", help="Log a line for every request.")
+@store_option
+def serve(host: str, port: int, workers: int, access_log: bool, store: Path) -> None:
+    """Answer /recommend over HTTP from the published model.
+
+    A model that is published later is picked up within seconds, while requests go on.
+
+    Others than this machine can only be served once there is an API key (`recsvc keys create`). Logs go to stderr as
+    JSON lines. SIGTERM and Ctrl-C finish what is being answered.
+
+    \b
+    Example:
+      recsvc serve --port 8000
+      curl '127.0.0.1:8000/recommend?customer_id=900'
+    """
+    from recsvc.http.server import run
+    from recsvc.http.settings import ServeSettings
+
+    settings = ServeSettings(
+        store=store,
+        database_url=os.environ.get("RECSVC_DATABASE_URL"),
+        secret=os.environ.get("RECSVC_SECRET"),
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=access_log,
+    )
+    run(settings, say=say)

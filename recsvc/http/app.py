@@ -1,0 +1,111 @@
+"""The application factory."""
+
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from time import perf_counter
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, Response, g, redirect, request
+from flask.typing import ResponseReturnValue
+from pydantic import ImportString, TypeAdapter
+
+from models.scenarios import SCENARIOS
+from recsvc.engine import LiveEngine
+from recsvc.http import contract, health, recommend
+from recsvc.http.metrics import Metrics
+from recsvc.http.problems import handle_problems
+from recsvc.http.schemas import LARGEST_BODY
+from recsvc.http.service import Service, utc_now
+from recsvc.http.settings import ServeSettings
+from recsvc.http.signing import Signer, read_secret
+from recsvc.keys import KeyRing
+
+access_log = logging.getLogger("recsvc.http.access")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+SECURITY_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+# For all that is no page: nothing may be loaded, and nobody may put it into a frame. A page sets its own.
+NO_CONTENT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def create_app(
+    settings: ServeSettings, live: LiveEngine, database: sa.Engine, *, clock: Callable[[], datetime] = utc_now
+) -> Flask:
+    """The WSGI application: every route at / and under /v1.
+
+    `database` may be down: recommendations do without. Raises SettingsError when the store has no secret and cannot
+    get one.
+    """
+    app = Flask("recsvc", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.url_map.merge_slashes = False
+    service = Service(
+        settings=settings,
+        live=live,
+        keys=KeyRing(database),
+        signer=Signer(read_secret(settings.secret, settings.store), SCENARIOS),
+        metrics=Metrics(live),
+        clock=clock,
+    )
+    app.extensions["recsvc"] = service
+    _watch_requests(app, service)
+    handle_problems(app)
+    for resource in (recommend, health, contract):
+        routes = resource.blueprint(service)
+        app.register_blueprint(routes)
+        app.register_blueprint(routes, name=f"v1-{routes.name}", url_prefix="/v1")
+    for name in settings.pages:
+        _function(name)(app)
+    if not any(rule.rule == "/" for rule in app.url_map.iter_rules()):
+        app.add_url_rule("/", "start", lambda: redirect("/docs"))
+    return app
+
+
+def _function(name: str) -> Callable[[Flask], Any]:
+    found: Callable[[Flask], Any] = TypeAdapter(ImportString[Callable[[Flask], Any]]).validate_python(name)
+    return found
+
+
+def _watch_requests(app: Flask, service: Service) -> None:
+    """Give each request an id, and each answer its headers, its place in the metrics and, if wanted, in the log."""
+
+    @app.before_request
+    def begin() -> ResponseReturnValue | None:
+        g.started = perf_counter()
+        given = request.headers.get("X-Request-ID")
+        g.request_id = given if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        return None
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        headers = response.headers
+        for name, value in SECURITY_HEADERS:
+            headers.setdefault(name, value)
+        headers.setdefault("Content-Security-Policy", NO_CONTENT_POLICY)
+        headers["X-Request-ID"] = g.request_id
+        rule = request.url_rule
+        route = rule.rule if rule is not None else "none"
+        seconds = perf_counter() - g.started
+        service.metrics.count_request(route, response.status_code, seconds)
+        if settings_log:
+            access_log.info(
+                "request",
+                extra={
+                    "request_id": g.request_id,
+                    "method": request.method,
+                    "route": route,
+                    "code": response.status_code,
+                    "ms": round(seconds * 1000, 3),
+                },
+            )
+        return response
+
+    settings_log = service.settings.access_log

@@ -1,0 +1,198 @@
+"""The OpenAPI document, built once at start from the models that check the requests.
+
+It is written here as it will be read, but for schemas, which `_schema` leaves to the models.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from openapi_pydantic import OpenAPI
+from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
+from pydantic import BaseModel
+
+from recsvc.http.schemas import Alive, Problem, Readiness, RecommendAnswer, RecommendRequest
+
+ABOUT = """Lists of items for a shop's pages: for a customer, for an item, for a cart, or what is popular.
+
+Every question is answered; what the scenario asked for cannot fill is filled by a fallback, which the answer names.
+Items that are sold out, expired or unlisted are never in a list. Errors are `application/problem+json`."""
+PROBLEMS = {
+    400: "A field is unknown, of the wrong type or out of range; `errors` names it.",
+    401: "The API key is missing, unknown, expired or revoked.",
+    403: "The API key's scope does not reach this far.",
+    413: "The body is too large.",
+    415: "The body is not `application/json`.",
+    500: "The service failed; its log says why under the request id.",
+    503: "No model is loaded, or keys cannot be checked.",
+}
+KEYED: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}, {}]
+ACCEPT_LANGUAGE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "description": "Language of the reasons where `locale` does not say.",
+    "schema": {"type": "string"},
+    "example": "de",
+}
+EXAMPLE_QUESTION = {"customer_id": "900", "scenario": "home", "n": 3, "exclude": ["SKU-7"], "locale": "en"}
+EXAMPLE_ITEM = {
+    "item_id": "1082185",
+    "score": 0.97,
+    "source": "repeat",
+    "reason": "You buy this regularly",
+    "title": "Bananas",
+    "price": 0.59,
+    "sale_price": None,
+    "currency": "USD",
+    "link": "https://shop.example/bananas",
+    "image_link": None,
+    "category": "Produce > Tropical fruit",
+    "brand": "National",
+}
+EXAMPLE_ANSWER = {
+    "recommendation_id": "AQBxx2kAFzIwMjYwMzAx…",
+    "model_version": "20260301T040000Z-1f2e3d4c",
+    "scenario": "home",
+    "fallback": None,
+    "items": [EXAMPLE_ITEM],
+    "took_ms": 0.42,
+}
+EXAMPLE_PROBLEM = {
+    "type": "about:blank",
+    "title": "Bad Request",
+    "status": 400,
+    "detail": "n is 0: input should be greater than or equal to 1",
+    "errors": [{"parameter": "n", "detail": "n is 0: input should be greater than or equal to 1"}],
+    "request_id": "5f0c6d1e2b3a4958",
+}
+
+
+def build_document() -> dict[str, Any]:
+    """OpenAPI 3.1 as a JSON object."""
+    document = OpenAPI.model_validate(
+        {
+            "openapi": "3.1.1",
+            "info": {"title": "recsvc", "version": _version(), "summary": "Recommendations", "description": ABOUT},
+            "servers": [
+                {"url": "/", "description": "The current interface"},
+                {"url": "/v1", "description": "The same, under its version"},
+            ],
+            "paths": {
+                "/recommend": {"get": _recommend(), "post": _recommend_from_body()},
+                "/health/live": {"get": _health("live", "Is the process alive?", {200: Alive})},
+                "/health/ready": {
+                    "get": _health("ready", "Can it answer, and from which model?", {200: Readiness, 503: Readiness})
+                },
+                "/metrics": {"get": _metrics()},
+            },
+            "components": {
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+                }
+            },
+        }
+    )
+    whole = construct_open_api_with_schema_class(document)
+    built: dict[str, Any] = whole.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for operation in (built["paths"]["/recommend"][method] for method in ("get", "post")):
+        operation["responses"]["200"]["content"]["application/json"]["example"] = EXAMPLE_ANSWER
+    return built
+
+
+def _schema(model: type[BaseModel]) -> PydanticSchema[BaseModel]:
+    return PydanticSchema.model_validate({"schema_class": model})
+
+
+def _recommend() -> dict[str, Any]:
+    return {
+        "operationId": "recommend",
+        "tags": ["recommend"],
+        "summary": "A list, asked for in the address",
+        "description": "Lists are repeated or comma-separated: `items=a,b&items=c`. An id with a comma goes by POST.",
+        "security": KEYED,
+        "parameters": [*_parameters(), ACCEPT_LANGUAGE],
+        "responses": {"200": _answer(), **_problems(400, 401, 403, 500, 503)},
+    }
+
+
+def _recommend_from_body() -> dict[str, Any]:
+    body = {"schema": _schema(RecommendRequest), "example": EXAMPLE_QUESTION}
+    return {
+        "operationId": "recommendFromBody",
+        "tags": ["recommend"],
+        "summary": "A list, asked for in JSON",
+        "security": KEYED,
+        "parameters": [ACCEPT_LANGUAGE],
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {"200": _answer(), **_problems(400, 401, 403, 413, 415, 500, 503)},
+    }
+
+
+def _health(name: str, summary: str, answers: Mapping[int, type[BaseModel]]) -> dict[str, Any]:
+    about = {200: "Yes.", 503: "No; `problem` says what is missing."}
+    return {
+        "operationId": f"health{name.title()}",
+        "tags": ["operation"],
+        "summary": summary,
+        "responses": {
+            str(code): {"description": about[code], "content": {"application/json": {"schema": _schema(model)}}}
+            for code, model in answers.items()
+        },
+    }
+
+
+def _metrics() -> dict[str, Any]:
+    counts = {"description": "All workers' counts.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    return {
+        "operationId": "metrics",
+        "tags": ["operation"],
+        "summary": "What Prometheus reads",
+        "description": "Needs a `server` key where keys are asked for.",
+        "security": KEYED,
+        "responses": {"200": counts, **_problems(401, 403, 500, 503)},
+    }
+
+
+def _answer() -> dict[str, Any]:
+    text = {"schema": {"type": "string"}}
+    return {
+        "description": "A list, best first.",
+        "headers": {
+            "X-Request-ID": {"description": "The caller's, or a new one.", **text},
+            "Cache-Control": {"description": "`private, no-store` for an answer about somebody.", **text},
+        },
+        "content": {"application/json": {"schema": _schema(RecommendAnswer)}},
+    }
+
+
+def _problems(*codes: int) -> dict[str, Any]:
+    shown = {400: {"example": EXAMPLE_PROBLEM}}
+    return {
+        str(code): {
+            "description": PROBLEMS[code],
+            "content": {"application/problem+json": {"schema": _schema(Problem), **shown.get(code, {})}},
+        }
+        for code in codes
+    }
+
+
+def _parameters() -> list[dict[str, Any]]:
+    """RecommendRequest's fields as parameters of the address, where nothing can be null."""
+    parameters = []
+    for name, found in RecommendRequest.model_json_schema()["properties"].items():
+        schema = {key: value for key, value in found.items() if key not in ("title", "description", "default")}
+        if "anyOf" in schema:
+            schema |= next(option for option in schema.pop("anyOf") if option.get("type") != "null")
+        if found.get("default"):
+            schema["default"] = found["default"]
+        lists = {"style": "form", "explode": True} if schema.get("type") == "array" else {}
+        parameters.append({"name": name, "in": "query", "description": found["description"], "schema": schema, **lists})
+    return parameters
+
+
+def _version() -> str:
+    try:
+        return version("recsvc")
+    except PackageNotFoundError:  # run from a checkout that nobody installed
+        return "0+checkout"

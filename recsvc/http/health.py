@@ -1,0 +1,62 @@
+"""`/health/live`, `/health/ready` and `/metrics`: for whoever runs the service."""
+
+from datetime import datetime
+
+import orjson
+from flask import Blueprint, Response, request
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from recsvc.http.access import require
+from recsvc.http.schemas import Alive, Readiness
+from recsvc.http.service import Service
+from recsvc.keys import Scope
+
+DATABASE_PATIENCE = 1.0
+NO_STORE = [("Cache-Control", "no-store")]
+
+
+def blueprint(service: Service) -> Blueprint:
+    routes = Blueprint("health", __name__)
+    alive = orjson.dumps(Alive(status="alive").model_dump())
+
+    @routes.get("/health/live")
+    def live() -> Response:
+        return Response(alive, 200, NO_STORE, content_type="application/json")
+
+    @routes.get("/health/ready")
+    def ready() -> Response:
+        state = readiness(service)
+        status = 200 if state.status == "ready" else 503
+        return Response(state.model_dump_json(), status, NO_STORE, content_type="application/json")
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        require(Scope.SERVER, request, service)
+        return Response(service.metrics.exposition(), 200, NO_STORE, content_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+def readiness(service: Service) -> Readiness:
+    """A model makes it ready; a database that is down is reported, because recommendations do without."""
+    database = service.keys.check_database(DATABASE_PATIENCE)
+    problem = "; ".join(text for text in (service.live.problem, database) if text) or None
+    if not service.live.loaded:
+        return Readiness(
+            status="not ready",
+            model_version=None,
+            model_created_at=None,
+            model_age_seconds=None,
+            database="down" if database else "up",
+            problem=problem or "no model is published; train one with `recsvc train`",
+        )
+    manifest = service.live.current().manifest
+    created = datetime.fromisoformat(manifest.created_at)
+    return Readiness(
+        status="ready",
+        model_version=manifest.version,
+        model_created_at=created,
+        model_age_seconds=max(0, int((service.clock() - created).total_seconds())),
+        database="down" if database else "up",
+        problem=problem,
+    )

@@ -1,0 +1,107 @@
+"""What Prometheus reads. With several workers each writes its own files, and whichever is asked adds all of them up.
+
+`recsvc serve` sets PROMETHEUS_MULTIPROC_DIR before the workers import this; without it a process counts for itself.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from recsvc.engine import Answer, LiveEngine
+
+BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048)
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class Metrics:
+    """Counters of one application. Labels are routes, codes, scenarios and sources, never anybody's id."""
+
+    def __init__(self, live: LiveEngine) -> None:
+        self._model = ModelCollector(live)
+        self._registry = CollectorRegistry()
+        self._registry.register(self._model)
+        self._requests = Counter(
+            "recsvc_http_requests", "Requests answered.", ("route", "code"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "recsvc_http_request_duration_seconds",
+            "Time in the service.",
+            ("route",),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._lists = Counter(
+            "recsvc_recommendations", "Lists, by what filled them.", ("scenario", "fallback"), registry=self._registry
+        )
+        self._items = Counter(
+            "recsvc_recommended_items", "Items in lists, by their source.", ("source",), registry=self._registry
+        )
+        # Looking a label up costs as much as counting; there are few, so each is looked up once.
+        self._by_route: dict[tuple[str, int], Counter] = {}
+        self._time_of: dict[str, Histogram] = {}
+        self._by_list: dict[tuple[str, str], Counter] = {}
+        self._by_source: dict[str, Counter] = {}
+
+    def count_request(self, route: str, code: int, seconds: float) -> None:
+        """One request; `route` is the rule that matched, not the address."""
+        counter = self._by_route.get((route, code))
+        if counter is None:
+            counter = self._by_route[route, code] = self._requests.labels(route, code)
+            self._time_of[route] = self._seconds.labels(route)
+        counter.inc()
+        self._time_of[route].observe(seconds)
+
+    def count_answer(self, answer: Answer) -> None:
+        """One list: its scenario, what filled it, and the sources of its items."""
+        kind = (answer.query.scenario, answer.fallback or "none")
+        counter = self._by_list.get(kind)
+        if counter is None:
+            counter = self._by_list[kind] = self._lists.labels(*kind)
+        counter.inc()
+        sources: dict[str, int] = {}
+        for item in answer.items:
+            sources[item.source] = sources.get(item.source, 0) + 1
+        for source, n_items in sources.items():
+            counter = self._by_source.get(source)
+            if counter is None:
+                counter = self._by_source[source] = self._items.labels(source)
+            counter.inc(n_items)
+
+    def exposition(self) -> bytes:
+        """All workers' counts in the text format."""
+        if not os.environ.get(MULTIPROCESS):
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        together.register(self._model)
+        return generate_latest(together)
+
+
+class ModelCollector(Collector):
+    """The model that the asked worker answers from, read at the moment of asking."""
+
+    def __init__(self, live: LiveEngine) -> None:
+        self._live = live
+
+    def collect(self) -> Iterable[Metric]:
+        loaded = self._live.loaded
+        yield GaugeMetricFamily("recsvc_model_loaded", "1 while a model answers.", value=float(loaded))
+        refused = self._live.problem is not None
+        yield GaugeMetricFamily(
+            "recsvc_model_refused", "1 while the published model cannot be loaded.", value=float(refused)
+        )
+        if loaded:
+            yield from self._of_model()
+
+    def _of_model(self) -> Iterator[Metric]:
+        engine = self._live.current()
+        created = datetime.fromisoformat(engine.manifest.created_at).timestamp()
+        yield InfoMetricFamily("recsvc_model", "The model that answers.", value={"version": engine.version})
+        yield GaugeMetricFamily("recsvc_model_created_timestamp_seconds", "When it was trained.", value=created)
+        yield GaugeMetricFamily("recsvc_catalogue_items", "Items that it knows.", value=float(len(engine.catalogue)))
+        yield GaugeMetricFamily("recsvc_customers", "Customers that it knows.", value=float(len(engine.customers)))

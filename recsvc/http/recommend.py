@@ -1,0 +1,80 @@
+"""`/recommend`."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, request
+
+from recsvc.engine import Answer, AnsweredItem
+from recsvc.http.access import require_for_customer, scope_of
+from recsvc.http.questions import Question, question_from_address, question_from_body
+from recsvc.http.service import Service
+
+PRIVATE = "private, no-store"
+SHARED = "public, max-age=60"
+
+# What each field of an item is taken from; the catalogue's '' for "not given" is null in an answer.
+READERS: dict[str, Callable[[AnsweredItem], Any]] = {
+    "score": lambda item: item.score,
+    "source": lambda item: item.source,
+    "reason": lambda item: item.reason,
+    "title": lambda item: item.product.title,
+    "price": lambda item: item.product.price,
+    "sale_price": lambda item: item.product.sale_price,
+    "currency": lambda item: item.product.currency or None,
+    "link": lambda item: item.product.link or None,
+    "image_link": lambda item: item.product.image_link or None,
+    "category": lambda item: item.product.product_type or None,
+    "brand": lambda item: item.product.brand or None,
+}
+
+
+def blueprint(service: Service) -> Blueprint:
+    routes = Blueprint("recommend", __name__)
+
+    @routes.get("/recommend")
+    def recommend() -> Response:
+        return respond(service, question_from_address, stored=SHARED)
+
+    @routes.post("/recommend")
+    def recommend_from_body() -> Response:
+        return respond(service, question_from_body, stored=PRIVATE)
+
+    return routes
+
+
+def respond(service: Service, read: Callable[[Any], Question], *, stored: str) -> Response:
+    """Check, ask, answer; `stored` is the Cache-Control of an answer that is about nobody."""
+    started = perf_counter()
+    granted = scope_of(request, service)
+    question = read(request)
+    if question.query.customer_id is not None:
+        require_for_customer(granted)
+    now = service.clock()
+    answer = service.live.current().recommend(question.query, now=now)
+    service.metrics.count_answer(answer)
+    body = to_json(answer, question)
+    body["recommendation_id"] = service.signer.sign(
+        answer.model_version, answer.query.scenario, now, [item.product.item_id for item in answer.items]
+    )
+    body["took_ms"] = round((perf_counter() - started) * 1000, 3)
+    headers = [("Cache-Control", PRIVATE if question.personal else stored)]
+    if question.negotiated:
+        headers.append(("Vary", "Accept-Language"))
+    return Response(orjson.dumps(body), 200, headers, content_type="application/json")
+
+
+def to_json(answer: Answer, question: Question) -> dict[str, Any]:
+    """The answer as it is sent, but for id and time."""
+    readers = [(name, READERS[name]) for name in question.fields]
+    return {
+        "recommendation_id": "",
+        "model_version": answer.model_version,
+        "scenario": answer.query.scenario,
+        "fallback": answer.fallback,
+        "items": [
+            {"item_id": item.product.item_id, **{name: read(item) for name, read in readers}} for item in answer.items
+        ],
+    }

@@ -1,0 +1,119 @@
+"""What goes in and out over HTTP: requests are checked against these models, the OpenAPI document is made of them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.scenarios import SCENARIOS
+from recsvc.i18n import LANGUAGES
+
+LARGEST_BODY = 262_144
+LONGEST_ID = 1_000
+ITEM_FIELDS = (
+    "score", "source", "reason", "title", "price", "sale_price", "currency", "link", "image_link", "category", "brand",
+)  # fmt: skip
+
+ItemId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+
+
+class RecommendRequest(BaseModel):
+    """A question. Every field is optional: `{}` asks for what is popular."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="RecommendRequest")
+
+    customer_id: ItemId | None = Field(
+        None, description="Whose list; a customer that no training saw gets what is popular."
+    )
+    items: list[ItemId] = Field([], max_length=100, description="A product page's item or a cart: what goes with it?")
+    session_items: list[ItemId] = Field([], max_length=100, description="What the visitor looked at just now.")
+    scenario: Literal[SCENARIOS] = Field("home", description="The kind of list.")  # type: ignore[valid-type]
+    n: int = Field(10, ge=1, le=100, description="How many items at most.")
+    exclude: list[ItemId] = Field([], max_length=1000, description="Items that must not be in the list.")
+    locale: str | None = Field(
+        None,
+        pattern=rf"^({'|'.join(LANGUAGES)})([-_][A-Za-z]{{2}})?$",
+        description="Language of the reasons; without it Accept-Language decides, then English.",
+        examples=["de", "de-AT"],
+    )
+    fields: list[Literal[ITEM_FIELDS]] | None = Field(  # type: ignore[valid-type]
+        None, max_length=len(ITEM_FIELDS), description="What to say of each item besides `item_id`; all when left out."
+    )
+
+
+class RecommendedItem(BaseModel):
+    """One item of a list. Everything is there unless the question's `fields` leaves it out; `item_id` always is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"required": ["item_id"]})
+
+    item_id: str
+    score: float = Field(description="Higher is better; comparable within one list only.")
+    source: str = Field(description="The scorer that proposed it.", examples=["repeat", "popular"])
+    reason: str = Field(description="Why, in a sentence for the customer.", examples=["Popular right now"])
+    title: str
+    price: float | None = Field(description="The regular price, in units of `currency`.")
+    sale_price: float | None = Field(description="What it costs now, while a sale runs.")
+    currency: str | None = Field(description="ISO 4217.", examples=["EUR"])
+    link: str | None
+    image_link: str | None
+    category: str | None = Field(description="The shop's own path.", examples=["Home > Kitchen"])
+    brand: str | None
+
+
+class RecommendAnswer(BaseModel):
+    """A list, best first; shorter than `n` where nothing more is fit to be shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    recommendation_id: str = Field(description="Signed; hand it back with clicks and purchases. Holds no customer.")
+    model_version: str = Field(examples=["20260301T040000Z-1f2e3d4c"])
+    scenario: str
+    fallback: str | None = Field(description="What filled the list where the scenario could not; null when it could.")
+    items: list[RecommendedItem]
+    took_ms: float = Field(ge=0, description="Time in the service, milliseconds.")
+
+
+class FieldAtFault(BaseModel):
+    """One field that is wrong: `pointer` (RFC 6901, into the body) or `parameter` (of the address)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldAtFault] = []
+    request_id: str = Field(description="Also in X-Request-ID and in the service's log.")
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["alive"]
+
+
+class Readiness(BaseModel):
+    """Whether recommendations can be answered, and from what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["ready", "not ready"]
+    model_version: str | None
+    model_created_at: datetime | None
+    model_age_seconds: int | None = Field(ge=0)
+    database: Literal["up", "down"] = Field(description="Recommendations go on while it is down.")
+    problem: str | None = Field(
+        description="What a person should look at: a bundle that was refused, a database that is down."
+    )

@@ -1,0 +1,129 @@
+"""Run the service: checks first, then Granian with one process a worker until SIGTERM or Ctrl-C."""
+
+import errno
+import multiprocessing
+import os
+import socket
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from models.errors import RefusedError
+from models.registry import Registry
+from recsvc.http.metrics import MULTIPROCESS
+from recsvc.http.settings import ServeSettings
+from recsvc.http.signing import read_secret
+from recsvc.http.worker import build_worker
+from recsvc.keys import list_keys, usable
+from recsvc.state import DatabaseError, open_database
+
+DRAIN_SECONDS = 30
+LOGS = {
+    "formatters": {"json": {"()": "recsvc.http.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+    "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+}
+
+
+def run(settings: ServeSettings, *, say: Callable[[str], None]) -> None:
+    """Serve until told to stop; `say` gets a line for people now and then.
+
+    Port 0 takes a free one. On SIGTERM the workers finish what they are answering, for at most DRAIN_SECONDS. Raises RefusedError
+    for a port that is taken and for a host that others can reach while no key protects it.
+    """
+    settings = replace(settings, port=free_port(settings.host, settings.port))
+    settings.store.mkdir(parents=True, exist_ok=True)
+    check_access(settings, say)
+    read_secret(settings.secret, settings.store)
+    if Registry(settings.store).current() is None:
+        say(
+            f"Nothing is published in {settings.store} yet: /health/ready says 503 until `recsvc train --purchases FILE` "
+            "has published a model."
+        )
+    # Workers are started afresh, not forked: nothing of this process, such as a lock that a thread holds, lives on in them.
+    multiprocessing.set_start_method("spawn", force=True)
+    with tempfile.TemporaryDirectory(prefix="recsvc-metrics-") as metrics:
+        os.environ[MULTIPROCESS] = metrics
+        server = MPServer(
+            target="recsvc",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.WSGI,
+            workers=settings.workers,
+            blocking_threads=1,
+            websockets=False,
+            log_level=LogLevels.warning,
+            log_dictconfig=LOGS,
+            respawn_failed_workers=True,
+            workers_kill_timeout=DRAIN_SECONDS,
+        )
+        threading.Thread(target=_announce, args=(settings, say), daemon=True).start()
+        server.serve(target_loader=partial(build_worker, settings), wrap_loader=False)
+
+
+def check_access(settings: ServeSettings, say: Callable[[str], None]) -> None:
+    """Bring the database up to date, and refuse to listen to others without an API key.
+
+    A database that is down is no reason to stop: without it nobody gets a personal list that a key would have to open.
+    """
+    try:
+        database = open_database(settings.database_url, settings.store)
+    except DatabaseError as error:
+        say(f"Warning: {error}. Recommendations go on without it; API keys work once it is back.")
+        return
+    try:
+        keys = usable(list_keys(database), datetime.now(UTC))
+    finally:
+        database.dispose()
+    if not settings.loopback and not keys:
+        raise RefusedError(
+            f"{settings.host} can be reached from other machines and there is no API key to protect it: make one with "
+            "`recsvc keys create --name NAME --scope server`, or serve on 127.0.0.1"
+        )
+
+
+def free_port(host: str, port: int) -> int:
+    """The port, or a free one for 0; raises RefusedError when it cannot be listened on.
+
+    Granian shares its port with whoever asks the same way, so a second service would take half of the requests.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise RefusedError(f"host {host!r} has no address: {error.strerror}") from None
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise RefusedError(
+                    f"port {port} on {host} is taken by another program; choose one with --port"
+                ) from None
+            raise RefusedError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+        found: int = probe.getsockname()[1]
+        return found
+
+
+def _announce(settings: ServeSettings, say: Callable[[str], None]) -> None:
+    """Say where the service is once it answers."""
+    while True:
+        try:
+            with urllib.request.urlopen(settings.address + "/health/live", timeout=2):  # noqa: S310
+                break
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+    say(
+        f"recsvc answers at {settings.address} ({workers}); its interface is at {settings.address}/docs. Ctrl-C ends it."
+    )

@@ -1,0 +1,36 @@
+"""What the routes share: one object an application, made by `create_app`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from recsvc.engine import LiveEngine
+from recsvc.http.metrics import Metrics
+from recsvc.http.settings import ServeSettings
+from recsvc.http.signing import Signer
+from recsvc.keys import KeyRing
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """The parts of one running application; `app.extensions["recsvc"]`."""
+
+    settings: ServeSettings
+    live: LiveEngine
+    keys: KeyRing
+    signer: Signer
+    metrics: Metrics
+    clock: Callable[[], datetime] = utc_now
+
+
+def service_of(app: Flask) -> Service:
+    """The service behind an application that `create_app` made."""
+    service = app.extensions["recsvc"]
+    assert isinstance(service, Service)
+    return service

@@ -1,0 +1,121 @@
+"""Recommendation ids: signed, so that a later click or purchase is attributed without a write per request."""
+
+import base64
+import binascii
+import hmac
+import os
+import secrets
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from models.errors import InputError, SettingsError
+from models.strings import hash_id
+
+LAYOUT = 1
+MAC_BYTES = 16
+HEAD = struct.Struct("<BIB")  # layout, seconds since 1970, scenario's place in `scenarios`
+SHORTEST_SECRET = 16
+
+hash_item = lru_cache(maxsize=200_000)(hash_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """What an id carries. `items` are `models.strings.hash_id` of the list's item ids, in order: a bundle's `IdIndex`
+    finds an item by them, and an id stays short however long the shop's ids are."""
+
+    model_version: str
+    scenario: str
+    at: datetime
+    items: tuple[int, ...]
+
+    def place(self, item_id: str) -> int | None:
+        """Where the item stood in the list, from 0; None when it was not in it."""
+        wanted = hash_id(item_id)
+        return self.items.index(wanted) if wanted in self.items else None
+
+
+class Signer:
+    """Makes and reads recommendation ids. `scenarios` may only grow at its end: ids hold places in it."""
+
+    def __init__(self, secret: bytes, scenarios: tuple[str, ...]) -> None:
+        # A key of its own, so that a signature made for one purpose never passes for another.
+        self._key = hmac.digest(secret, b"recsvc recommendation id", "sha256")
+        self._scenarios = scenarios
+
+    def sign(self, model_version: str, scenario: str, at: datetime, item_ids: Iterable[str]) -> str:
+        """About 60 characters and 11 an item, safe in an address."""
+        hashes = [hash_item(item_id) for item_id in item_ids]
+        version = model_version.encode()
+        head = HEAD.pack(LAYOUT, int(at.timestamp()), self._scenarios.index(scenario))
+        payload = head + bytes((len(version),)) + version + struct.pack(f"<{len(hashes)}Q", *hashes)
+        mac = hmac.digest(self._key, payload, "sha256")[:MAC_BYTES]
+        return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode()
+
+    def read(self, text: str) -> Recommendation:
+        """What an id says. Raises InputError for one that this service has not signed."""
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise InputError("recommendation_id is not one of this service: it is not base64url") from None
+        payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+        if not hmac.compare_digest(hmac.digest(self._key, payload, "sha256")[:MAC_BYTES], mac):
+            raise InputError("recommendation_id is not one of this service: its signature does not fit")
+        layout, seconds, scenario = HEAD.unpack_from(payload)
+        if layout != LAYOUT:
+            raise InputError(f"recommendation_id has layout {layout}; this recsvc reads {LAYOUT}")
+        start = HEAD.size + 1 + payload[HEAD.size]
+        return Recommendation(
+            model_version=payload[HEAD.size + 1 : start].decode(),
+            scenario=self._scenarios[scenario],
+            at=datetime.fromtimestamp(seconds, UTC),
+            items=struct.unpack_from(f"<{(len(payload) - start) // 8}Q", payload, start),
+        )
+
+
+def read_secret(given: str | None, store: Path) -> bytes:
+    """The secret given, or that of `secret.key` in the store, which the first caller makes; several may come at once.
+
+    Raises SettingsError for a secret that is too short and for a store that cannot be written.
+    """
+    if given:
+        if len(given) < SHORTEST_SECRET:
+            raise SettingsError(
+                f"RECSVC_SECRET has {len(given)} characters; use {SHORTEST_SECRET} or more: `openssl rand -hex 32`"
+            )
+        return given.encode()
+    place = store / "secret.key"
+    try:
+        if not place.exists():
+            _make_secret(place)
+        secret = place.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{place}: {error.strerror}; make the store writable or set RECSVC_SECRET to a random text"
+        ) from None
+    if len(secret) < SHORTEST_SECRET:
+        raise SettingsError(
+            f"{place} is damaged: {len(secret)} bytes; remove it and a new one is made at the next start"
+        )
+    return secret
+
+
+def _make_secret(place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as out:
+            out.write(secrets.token_hex(32) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        # A link never replaces: of several workers that start at once, the first one's secret stays.
+        os.link(temporary, place)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,64 @@
+"""One worker process of `recsvc serve`: loads the published bundle, follows it, and answers."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from multiprocessing.connection import wait
+from typing import Any
+
+from models.registry import Registry
+from recsvc.engine import LiveEngine
+from recsvc.http.app import create_app
+from recsvc.http.logs import configure_logs
+from recsvc.http.service import service_of
+from recsvc.http.settings import ServeSettings
+from recsvc.state import connect
+
+log = logging.getLogger(__name__)
+FIRST_READING = 5.0  # seconds that a worker waits for the database before it answers without
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], list[bytes]]
+
+
+def build_worker(settings: ServeSettings) -> WsgiApp:
+    """What the server runs in each worker."""
+    configure_logs()
+    _end_with_parent()
+    live = LiveEngine(Registry(settings.store))
+    live.start()
+    app = create_app(settings, live, connect(settings.database_url, settings.store))
+    problem = service_of(app).keys.check_database(FIRST_READING)
+    if problem:
+        log.warning("database down", extra={"problem": problem})
+    return in_one_piece(app.wsgi_app)
+
+
+def in_one_piece(app: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]) -> WsgiApp:
+    """The application with its answers as lists, which the server sends at once instead of piece by piece."""
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        pieces = app(environ, start_response)
+        try:
+            return list(pieces)
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
+    return answer
+
+
+def _end_with_parent() -> None:
+    """Stop when the parent is gone: a worker that nobody can stop would hold the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="recsvc-parent", daemon=True).start()
