@@ -1,7 +1,6 @@
 """The trainer's commands; they join `recsvc` through entry points."""
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,8 +72,6 @@ def train(
       recsvc train --purchases 'exports/*.csv' --format shopify
       recsvc train --purchases orders.parquet --columns customer_id=cust,item_id=sku
     """
-    # OpenBLAS must not start threads inside the threads of ALS; read when numpy is first imported, so set before that.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from training.input import PurchaseSource
     from training.pipeline import STEPS, TrainingRequest, parse_columns
     from training.pipeline import train as run

@@ -27,7 +27,7 @@ def test_an_index_finds_its_ids_and_no_other(ids: list[str], other: str) -> None
 
 
 def test_ids_with_equal_hashes_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.strings.hash_id", lambda text: 7)
+    monkeypatch.setattr("models.strings.hash_id", lambda _: 7)
     index = IdIndex.of(["a", "b", "c"])
     assert [index.find(text) for text in "abcd"] == [0, 1, 2, -1]
 
