@@ -16,11 +16,13 @@ from tests.dockerfile import Image, Stage, lineage, read_dockerfile
 TOOLS = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-SERVICE_KEYS = frozenset(
-    ("build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init", "mem_limit")
-    + ("pids_limit", "ports", "profiles", "read_only", "restart", "security_opt", "shm_size", "stop_grace_period")
-    + ("tmpfs", "user", "volumes")
-)
+# fmt: off
+SERVICE_KEYS = frozenset((
+    "build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init", "mem_limit",
+    "pids_limit", "ports", "profiles", "read_only", "restart", "security_opt", "shm_size", "stop_grace_period",
+    "tmpfs", "user", "volumes",
+))
+# fmt: on
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +175,7 @@ def test_the_image_starts_and_is_ready(serve_image: Image, tiny_store: Path, tmp
     assert refused.returncode in (1, 2)
     assert "recsvc keys create" in refused.stderr
 
-    make_key = [recsvc, "keys", "create", "--name", "shop"]
+    make_key = [str(recsvc), "keys", "create", "--name", "shop"]
     key = subprocess.run(make_key, env=environment, capture_output=True, text=True, check=True).stdout.strip()
     port = str(free_port())
     command = [word.replace("8000", port) for word in serve_image.command]
