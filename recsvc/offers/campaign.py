@@ -17,7 +17,7 @@ from recsvc.offers.wording import placeholders
 from recsvc.plain import one_line
 
 SECTIONS = ("campaign", "audience", "slots", "mail", "link")
-MOST_ITEMS = 24  # in all slots together: more would not fit a mail of 80 KB
+MOST_ITEMS = 16  # in all slots together: more would not fit a mail of 80 kB
 ALL = "all"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SLOT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -40,7 +40,7 @@ class Head:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audience:
+class AudienceRules:
     """[audience]: who gets the mail, of those who agreed to mail. `customers` is 'all' or a CSV file of ids."""
 
     customers: str = ALL
@@ -176,7 +176,7 @@ class Campaign:
     """A checked campaign file. `texts` by language; `folder` is what paths in the file start from."""
 
     head: Head
-    audience: Audience
+    audience: AudienceRules
     slots: tuple[Slot, ...]
     sender: Sender
     texts: Mapping[str, Texts]
@@ -228,7 +228,7 @@ def _campaign(tables: dict[str, Any], folder: Path) -> Campaign:
         )
     campaign = Campaign(
         head=head,
-        audience=read_section(Audience, _table(tables, "audience"), "audience"),
+        audience=read_section(AudienceRules, _table(tables, "audience"), "audience"),
         slots=_slots(tables.get("slots"), texts),
         sender=sender,
         texts=texts,

@@ -23,8 +23,11 @@ MJML_NAME, TEXT_NAME = "offer.mjml", "offer.txt"
 MESSAGE = re.compile(r"\[\[(.+?)\]\]")  # [[text]] in a template is translated before it is compiled
 MOST_BYTES = 80_000  # Gmail cuts a mail off at 102 kB, and with it the way to unsubscribe
 LONGEST_TITLE, LONGEST_LABEL = 70, 40
-# Tiles of items without an image; white text on each has a contrast of at least 5:1.
-TILE_COLOURS = ("#0f766e", "#1d4ed8", "#6d28d9", "#9d174d", "#9a3412", "#3f6212", "#155e75", "#4338ca")
+# Tiles of items without an image: ground and ink, with a contrast of at least 7:1.
+TILE_COLOURS = (
+    ("#ccfbf1", "#134e4a"), ("#dbeafe", "#1e3a8a"), ("#ede9fe", "#4c1d95"), ("#fce7f3", "#831843"),
+    ("#ffedd5", "#7c2d12"), ("#ecfccb", "#365314"), ("#cffafe", "#164e63"), ("#fef3c7", "#713f12"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """An item as the templates see it; `label` and `color` stand in for a missing image."""
+    """An item as the templates see it; `label` in `ink` on `color` stands in for a missing image."""
 
     title: str
     price: str
@@ -48,6 +51,7 @@ class Tile:
     link: str
     label: str
     color: str
+    ink: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ class MailRenderer:
     def __init__(self, campaign: Campaign, *, today: date) -> None:
         self.campaign = campaign
         self.today = today
-        self._html_environment = MailEnvironment(autoescape=True)
-        self._text_environment = MailEnvironment(autoescape=False)
+        self._html_environment = MailEnvironment(autoescape=True, plain=(Tile, Block))
+        self._text_environment = MailEnvironment(autoescape=False, plain=(Tile, Block))
         self._compiled: dict[str, tuple[Template, Template]] = {}
         self._dates: dict[str, str] = {}
 
@@ -144,8 +148,8 @@ def _block(slot: OfferSlot, items: Sequence[OfferItem]) -> Block:
 
 def _tile(item: OfferItem) -> Tile:
     label = shortened(item.category or item.title, LONGEST_LABEL)
-    color = TILE_COLOURS[zlib.crc32(label.encode()) % len(TILE_COLOURS)]
-    return Tile(shortened(item.title, LONGEST_TITLE), item.price, item.reason, item.image, item.link, label, color)
+    color, ink = TILE_COLOURS[zlib.crc32(label.encode()) % len(TILE_COLOURS)]
+    return Tile(shortened(item.title, LONGEST_TITLE), item.price, item.reason, item.image, item.link, label, color, ink)
 
 
 def _translated(source: str, language: str, *, escape: bool) -> str:

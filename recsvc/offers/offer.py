@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferItem:
-    """`price` is as the locale writes it, `amount` the number; '' and None without a price, as is an unknown `image`."""
+    """`price` is as the locale writes it, `amount` the number; '' and None where none is known. `image` may be ''."""
 
     item_id: str
     title: str

@@ -1,10 +1,11 @@
 """The Jinja that a mail template may use: values, conditions and loops over what it is given, and nothing else.
 
-A shop's own template is data: it can neither call anything nor reach beyond its values, nor print what it is given unescaped.
-What is allowed is a list of syntax, checked when the template is compiled, so that a bad template never gets to a customer.
+A shop's own template is data: it can neither call anything nor reach beyond its values, nor print them unescaped. What
+is allowed is a list of syntax, checked when the template is compiled, so that a bad template never gets to a customer.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -15,22 +16,32 @@ FILTERS = ("default", "e", "escape", "first", "join", "last", "length", "lower",
 TESTS = ("defined", "divisibleby", "even", "none", "odd")
 DEEPEST_LOOP = 3
 _SYNTAX = (
-    nodes.And, nodes.Compare, nodes.Concat, nodes.CondExpr, nodes.Const, nodes.Filter, nodes.For, nodes.Getattr, nodes.If,
-    nodes.Keyword, nodes.Name, nodes.Not, nodes.Operand, nodes.Or, nodes.Output, nodes.Template, nodes.TemplateData,
-    nodes.Test,
+    nodes.And, nodes.Compare, nodes.Concat, nodes.CondExpr, nodes.Const, nodes.Filter, nodes.For, nodes.Getattr,
+    nodes.If, nodes.Keyword, nodes.Name, nodes.Not, nodes.Operand, nodes.Or, nodes.Output, nodes.Template,
+    nodes.TemplateData, nodes.Test,
 )  # fmt: skip
 
 
 class MailEnvironment(ImmutableSandboxedEnvironment):
-    """Compiles checked templates; a name that does not exist is an error, not an empty place in the mail."""
+    """Compiles checked templates; a name that does not exist is an error, not an empty place in the mail.
 
-    def __init__(self, *, autoescape: bool) -> None:
+    `plain` are the classes of the values handed in: records, of which every public attribute may be read.
+    """
+
+    def __init__(self, *, autoescape: bool, plain: tuple[type, ...] = ()) -> None:
         super().__init__(
             autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, extensions=()
         )
         self.globals.clear()
+        self._plain = frozenset(plain)
         self.filters = {name: self.filters[name] for name in FILTERS}
         self.tests = {name: self.tests[name] for name in TESTS}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # The sandbox asks a dozen questions at each look at a value; those given to a mail have nothing to hide.
+        if type(obj) in self._plain and not attribute.startswith("_"):
+            return getattr(obj, attribute) if hasattr(obj, attribute) else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
 
     def compile_mail(self, source: str, name: str) -> Template:
         """The template, ready to render; raises InputError naming template and line."""

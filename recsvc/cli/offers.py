@@ -1,0 +1,155 @@
+"""`recsvc offers`: check a campaign file, look at one mail, write everybody's offers."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import orjson
+
+from recsvc.cli.talk import progress, say, store_option
+from recsvc.i18n import LANGUAGES
+
+if TYPE_CHECKING:
+    from recsvc.offers.selection import OfferMaker
+
+campaign_argument = click.argument("campaign", type=click.Path(dir_okay=False, path_type=Path))
+locale_option = click.option(
+    "--locale", type=click.Choice(LANGUAGES), help="Write to everybody in this language, not in the customer's own."
+)
+
+
+@click.group()
+def offers() -> None:
+    """Personalised e-mail offers from a campaign file (see docs/offers.md)."""
+
+
+@offers.command()
+@campaign_argument
+def check(campaign: Path) -> None:
+    """Check a CAMPAIGN file, its templates and its links, without a model or customers.
+
+    \b
+    Example:
+      recsvc offers check campaign.toml
+    """
+    from recsvc.offers.campaign import load_campaign
+    from recsvc.offers.checking import check_campaign
+
+    checked = load_campaign(campaign)
+    for note in check_campaign(checked):
+        say(f"note: {note}")
+    items = sum(slot.n for slot in checked.slots)
+    languages = ", ".join(checked.texts)
+    click.echo(f"{campaign}: campaign {checked.id} is fine: {len(checked.slots)} slots, {items} items, {languages}")
+
+
+@offers.command()
+@campaign_argument
+@click.option("--customer", "customer_id", required=True, help="Whose mail.")
+@locale_option
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to stdout.")
+@click.option("--text", "as_text", is_flag=True, help="The text part instead of the HTML.")
+@store_option
+def preview(campaign: Path, customer_id: str, locale: str | None, out: Path | None, as_text: bool, store: Path) -> None:
+    """Write the mail that one customer would get. Nothing is sent, and it works without address or consent.
+
+    \b
+    Example:
+      recsvc offers preview campaign.toml --customer 900 --out mail.html
+    """
+    from models.errors import InputError
+    from recsvc.offers.preview import preview_mail
+    from recsvc.state import open_database
+
+    maker = _maker(campaign, locale, store)
+    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    mail, notes = preview_mail(maker, database, customer_id)
+    for note in notes:
+        say(f"note: {note}")
+    say(f"subject: {mail.subject}")
+    body = mail.text if as_text else mail.html
+    if out is None:
+        click.echo(body)
+        return
+    try:
+        out.write_text(body, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{out}: {(error.strerror or str(error)).lower()}; choose another --out") from None
+    say(f"written: {out}")
+
+
+@offers.command()
+@campaign_argument
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the files.")
+@click.option(
+    "--customers", type=click.Path(dir_okay=False, path_type=Path), help="CSV file of ids, not the campaign's."
+)
+@locale_option
+@click.option(
+    "--format", "formats", default="csv,jsonl", show_default=True, help="csv, jsonl, or both.",
+    callback=lambda _context, _option, value: _formats(value),
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary on stderr.")
+@store_option
+def export(
+    campaign: Path,
+    out: Path,
+    customers: Path | None,
+    locale: str | None,
+    formats: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    store: Path,
+) -> None:
+    """Write each customer's offer to OUT/<campaign id>.csv and .jsonl, for the mailing tool.
+
+    Only customers of the customer table who agreed to e-mail and have an address are written; those who agreed to no
+    profile get what is popular with everybody.
+
+    \b
+    Example:
+      recsvc offers export campaign.toml --out offers/
+    """
+    from recsvc.offers.audience import Audience
+    from recsvc.offers.export import export_offers
+    from recsvc.state import open_database
+
+    maker = _maker(campaign, locale, store)
+    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    audience = Audience.of(database, maker.campaign, customers)
+    with progress("Offers", audience.size, quiet=quiet) as meter:
+        summary = export_offers(audience, maker, out, formats=formats, advance=meter.advance)
+    if not quiet:
+        say(f"{summary.written} offers with {summary.items} items written to {', '.join(map(str, summary.files))}")
+        for reason, count in summary.left_out.most_common():
+            say(f"left out: {count} ({reason})")
+        say(f"with a fallback: {summary.with_fallback}; without a profile: {summary.not_personal}")
+    if as_json:
+        click.echo(orjson.dumps(summary.as_json()))
+
+
+def _maker(path: Path, locale: str | None, store: Path) -> "OfferMaker":
+    from models.errors import InputError
+    from models.registry import Registry
+    from recsvc.engine import Engine
+    from recsvc.offers.campaign import load_campaign
+    from recsvc.offers.selection import OfferMaker
+
+    campaign = load_campaign(path)
+    if locale is not None and locale not in campaign.texts:
+        raise InputError(f"{path} has no [mail.{locale}]; it speaks {', '.join(campaign.texts)}")
+    engine = Engine.from_bundle(Registry(store).open(verify=False))
+    return OfferMaker(campaign, engine, now=datetime.now(UTC), locale=locale)
+
+
+def _formats(value: str) -> tuple[str, ...]:
+    from recsvc.offers.writing import FORMATS
+
+    chosen = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    for name in chosen:
+        if name not in FORMATS:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(FORMATS)}")
+    return chosen
