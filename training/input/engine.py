@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from models.errors import InputError, RecsvcError
@@ -50,6 +51,11 @@ def reading(place: str) -> Iterator[None]:
         ) from None
     except duckdb.Error as error:
         raise InputError(f"{place}: cannot be read: {_first_line(error)}") from None
+
+
+def count_of(table: ir.Table) -> int:
+    """How many rows a table has."""
+    return int(table.count().to_pyarrow().as_py())
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,17 @@
+"""How the export of each shop system becomes canonical rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ibis.backends.duckdb import Backend
+
+from training.input.files import InputFile
+from training.input.formats import canonical, complete_journey
+from training.input.rows import RawRows
+
+# (engine, name of the view to make, files of one layout, --columns, the secret that makes pseudonyms) -> rows
+Format = Callable[[Backend, str, Sequence[InputFile], Mapping[str, str], Callable[[], bytes]], RawRows]
+
+FORMATS: dict[str, Format] = {
+    "canonical": canonical.read,
+    "complete-journey": complete_journey.read,
+}

@@ -1,0 +1,114 @@
+"""Views over files. The one module with SQL of its own: Ibis has no word for these readers' options."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from training.input.engine import reading
+from training.input.files import InputFile
+
+FILE, ROW = "_file", "_row"
+MAX_LINE_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class OpenedRows:
+    """Rows of files that are laid out alike.
+
+    `table` has the wanted columns, all text unless Parquet types them, `_file` (the path as given) and, for Parquet,
+    `_row` (from 0). For CSV, the records that could not be split into cells are in the table `refused`, once the view has been
+    read: exactly once, since each reading adds them anew.
+    """
+
+    table: ir.Table
+    files: tuple[InputFile, ...]
+    refused: str | None = None
+
+
+def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: Mapping[str, str]) -> OpenedRows:
+    """A view `name` over files of one layout, with the file's column `columns[c]` as column c."""
+    first = files[0]
+    paths = _list(_text(str(file.path)) for file in files)
+    refused = None
+    if first.kind == "parquet":
+        chosen = [f"{_name(column)} AS {_name(c)}" for c, column in columns.items()]
+        source = f"read_parquet({paths}, filename = {_text(FILE)}, file_row_number = true, binary_as_string = true)"
+        chosen += [_name(FILE), f"file_row_number AS {_name(ROW)}"]
+    elif first.kind == "json":
+        chosen = [f"{_json_text(column)} AS {_name(c)}" for c, column in columns.items()]
+        chosen += ["json IS NULL OR json_type(json) <> 'OBJECT' AS _broken", _name(FILE)]
+        source = _json_source(first, paths)
+    else:
+        refused = f"{name}_refused"
+        chosen = [f"c{first.columns.index(column)} AS {_name(c)}" for c, column in columns.items()] + [_name(FILE)]
+        types = "{" + ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(first.columns))) + "}"
+        source = (
+            f"read_csv({paths}, auto_detect = false, header = true, delim = {_text(first.separator)}, quote = '\"', "
+            f"escape = '\"', columns = {types}, filename = {_text(FILE)}, compression = {_text(first.compression)}, "
+            f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_table = {_text(refused)}, "
+            f"rejects_scan = {_text(refused + '_scan')}, rejects_limit = 0)"
+        )
+    with reading(str(first.path) if len(files) == 1 else f"{first.path} and {len(files) - 1} files like it"):
+        engine.raw_sql(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT {', '.join(chosen)} FROM {source}")
+        return OpenedRows(engine.table(name), tuple(files), refused)
+
+
+def open_objects(engine: Backend, name: str, files: Sequence[InputFile], fields: Sequence[str]) -> ir.Table:
+    """A view `name` with one JSON object a row, `json` (null where a line is broken), and `_file`.
+
+    Parquet rows become objects of their columns `fields`, as far as the files have them.
+    """
+    first = files[0]
+    paths = _list(_text(str(file.path)) for file in files)
+    with reading(str(first.path)):
+        if first.kind == "parquet":
+            kept = ", ".join(f"{_name(field)} := {_name(field)}" for field in fields if field in first.columns)
+            chosen = f"to_json(struct_pack({kept})) AS json"
+            source = f"read_parquet({paths}, filename = {_text(FILE)}, binary_as_string = true)"
+        else:
+            chosen, source = "json", _json_source(first, paths)
+        engine.raw_sql(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT {chosen}, {_name(FILE)} FROM {source}")
+        return engine.table(name)
+
+
+def refused_records(engine: Backend, refused: str) -> ir.Table:
+    """CSV records that could not be split into cells: `_file`, `byte` (where it starts), `reason`, `text`; one row each."""
+    name = f"{refused}_rows"
+    engine.raw_sql(
+        f"CREATE OR REPLACE TEMP TABLE {_name(name)} AS "
+        f"SELECT s.file_path AS {_name(FILE)}, r.line_byte_position AS byte, min(r.error_type::VARCHAR) AS kind, "
+        f"min(r.error_message) AS detail, min(ltrim(r.csv_line, chr(10) || chr(13))) AS text "
+        f"FROM {_name(refused)} r JOIN {_name(refused + '_scan')} s USING (scan_id, file_id) GROUP BY ALL"
+    )
+    return engine.table(name, database=("temp", "main"))
+
+
+def _json_source(first: InputFile, paths: str) -> str:
+    layout = "'array'" if first.is_array else "'newline_delimited', ignore_errors = true"
+    return (
+        f"read_json_objects({paths}, format = {layout}, filename = {_text(FILE)}, compression = {_text(first.compression)}, "
+        f"maximum_object_size = {MAX_LINE_BYTES})"
+    )
+
+
+def _json_text(key: str) -> str:
+    """A JSON value as text; a number that is whole loses its '.0', so that 900.0 is the id '900'."""
+    path = _text('$."' + key.replace('"', '\\"') + '"')
+    return (
+        f"CASE WHEN json_type(json, {path}) = 'DOUBLE' THEN regexp_replace(json ->> {path}, '\\.0+$', '') "
+        f"ELSE json ->> {path} END"
+    )
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _name(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _list(values: object) -> str:
+    return "[" + ", ".join(values) + "]"  # type: ignore[call-overload]

@@ -1,0 +1,152 @@
+"""Read one shop: purchases, products and customers, checked and coded, with a report of what was found."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow.parquet
+from ibis.backends.duckdb import Backend
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from models.strings import IdIndex
+from training.data import PurchaseLines, TrainingData
+from training.input.catalogue import build_catalogue
+from training.input.engine import count_of, open_engine
+from training.input.netting import NettedLines, net_lines
+from training.input.report import InputReport, ReturnsReport
+from training.input.sources import InputSettings, PurchaseSource
+from training.input.staging import stage_sources
+
+ARRAYS = {
+    "customer": np.int32, "order": np.int32, "item": np.int32, "day": np.int32,
+    "quantity": np.float32, "unit_price": np.float32,
+}  # fmt: skip
+BATCH_LINES = 1_000_000
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Shop:
+    """What a training learns from. `segments` numbers each customer's segment in `segment_names` (−1: none)."""
+
+    data: TrainingData
+    report: InputReport
+    segments: NDArray[np.int32] | None = None
+    segment_names: tuple[str, ...] = ()
+
+
+def read_shop(
+    sources: Sequence[PurchaseSource],
+    products: Path | None,
+    customers: Path | None,
+    *,
+    settings: InputSettings,
+    now: datetime,
+    work_dir: Path,
+    rejects_path: Path,
+    tell: Callable[[str], None],
+) -> Shop:
+    """Read, check, net and code a shop's purchases.
+
+    Raises InputError for what cannot be read or is too little to learn from, with the reasons. Unreadable rows are written to
+    `rejects_path`; `work_dir` holds the reader's tables while it runs; `tell` hears what is being done.
+    """
+    with open_engine(work_dir, settings.memory_gb) as engine:
+        staged = stage_sources(
+            engine, sources, settings=settings, now=now, work_dir=work_dir, rejects_path=rejects_path,
+            secret=lambda: b"", tell=tell,
+        )  # fmt: skip
+        tell("netting returns, numbering customers, orders and items")
+        netted = net_lines(engine, staged.rows, None)
+        lines = _fetch(engine, netted, work_dir / "lines.parquet")
+        customer_ids, item_ids = _ids(netted.customers), _ids(netted.items)
+        guest_rows = count_of(staged.rows.filter(staged.rows.customer.isnull()))
+        rows_used = count_of(staged.rows) - netted.duplicates
+    lines, over_limit = _newest(lines, settings.max_lines_per_customer)
+    lines, kept_customers = _compact(lines, "customer", len(customer_ids))
+    lines, kept_items = _compact(lines, "item", len(item_ids))
+    lines, _ = _compact(lines, "order", netted.orders)
+    _stop_if_too_few(lines, len(kept_customers), len(kept_items))
+    catalogue = build_catalogue([item_ids[i] for i in kept_items], {})
+    data = TrainingData(
+        customers=IdIndex.of([customer_ids[i] for i in kept_customers]), catalogue=catalogue, lines=lines
+    )
+    report = InputReport(
+        sources=staged.sources,
+        rows_read=staged.rows_read,
+        rows_used=rows_used,
+        rows_rejected=sum(finding.count for finding in staged.rejected),
+        rejected=staged.rejected,
+        skipped=staged.skipped,
+        duplicates=netted.duplicates,
+        returns=ReturnsReport(rows=netted.return_rows, units=netted.returned, unmatched_units=netted.unmatched),
+        guest_rows=guest_rows,
+        lines=len(lines),
+        lines_over_customer_limit=over_limit,
+        customers=len(kept_customers),
+        orders=int(lines.order.max()) + 1,
+        items_bought=len(kept_items),
+        first_day=_day(data.first_day),
+        last_day=_day(data.last_day),
+        currency=netted.currency,
+        bought_not_in_catalogue=None,
+        never_bought=None,
+        products=None,
+    )
+    return Shop(data=data, report=report)
+
+
+def _day(day: int) -> str:
+    return (EPOCH + timedelta(days=day)).isoformat()
+
+
+def _newest(lines: PurchaseLines, limit: int) -> tuple[PurchaseLines, int]:
+    """Without the oldest lines of known customers that have more than `limit`; and how many those were."""
+    counts = np.bincount(lines.customer + 1)
+    ends = np.cumsum(counts)
+    from_end = ends[lines.customer + 1] - np.arange(len(lines))
+    kept = (from_end <= limit) | (lines.customer < 0)
+    return (lines, 0) if kept.all() else (lines.where(kept), int(len(lines) - kept.sum()))
+
+
+def _stop_if_too_few(lines: PurchaseLines, n_customers: int, n_items: int) -> None:
+    if not len(lines):
+        raise InputError("no purchase is left to learn from: all rows are rejected, left out, or taken back by returns")
+    if n_customers == 0:
+        raise InputError("all purchases are guests': no row has a customer_id; name its column with --columns customer_id=NAME")
+    if n_customers == 1:
+        raise InputError("all purchases are one customer's; at least 2 customers are needed. Is customer_id the right column?")
+    if n_items == 1:
+        raise InputError("all purchases are of one item; at least 2 items are needed. Is item_id the right column?")
+
+
+def _ids(table: ir.Table) -> list[str]:
+    return table.order_by("code").to_pyarrow()["id"].to_pylist()  # type: ignore[no-any-return]
+
+
+def _fetch(engine: Backend, netted: NettedLines, path: Path) -> PurchaseLines:
+    """The sorted lines as arrays, by way of a Parquet file read batch by batch, so that memory holds them once."""
+    engine.to_parquet(netted.lines.order_by("customer", "day", "order", "item"), path)
+    with pyarrow.parquet.ParquetFile(path) as file:
+        arrays = {name: np.empty(file.metadata.num_rows, kind) for name, kind in ARRAYS.items()}
+        start = 0
+        for batch in file.iter_batches(BATCH_LINES):
+            end = start + len(batch)
+            for name, array in arrays.items():
+                array[start:end] = batch.column(name).to_numpy(zero_copy_only=False)
+            start = end
+    path.unlink()
+    return PurchaseLines(**arrays)
+
+
+def _compact(lines: PurchaseLines, name: str, n_codes: int) -> tuple[PurchaseLines, NDArray[np.int64]]:
+    codes = getattr(lines, name)
+    used = np.zeros(n_codes + 1, bool)
+    used[codes] = True
+    used = used[:-1]
+    new = np.append(np.cumsum(used) - 1, -1).astype(np.int32)
+    return PurchaseLines(**{**vars(lines), name: new[codes]}), np.flatnonzero(used)

@@ -1,0 +1,142 @@
+"""Sources to checked rows: find the files, read those of one layout together, stop where too much is unreadable."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from models.errors import InputError
+from training.input.columns import suggestion
+from training.input.database import export_query, shown_url
+from training.input.engine import count_of, reading
+from training.input.files import InputFile, find_files, look_at
+from training.input.formats import FORMATS, complete_journey
+from training.input.readers import refused_records
+from training.input.rejects import ReadFiles, collect_rejects, findings, write_rejects
+from training.input.report import Finding, SourceReport
+from training.input.rows import check_rows
+from training.input.sources import InputSettings, PurchaseSource
+
+PLACES_A_READING = 1 << 40
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """`rows`: the checked rows that count, with `space` and `place` as `net_lines` wants them; and what became of the rest."""
+
+    rows: ir.Table
+    sources: tuple[SourceReport, ...]
+    rows_read: int
+    rejected: tuple[Finding, ...]
+    skipped: tuple[Finding, ...]
+
+
+def stage_sources(
+    engine: Backend,
+    sources: Sequence[PurchaseSource],
+    *,
+    settings: InputSettings,
+    now: datetime,
+    work_dir: Path,
+    rejects_path: Path,
+    secret: Callable[[], bytes],
+    tell: Callable[[str], None],
+) -> StagedRows:
+    """Read all sources; raises InputError for what cannot be read, no rows at all, or too many unreadable ones."""
+    if not sources:
+        raise InputError("no purchases are given; say --purchases FILE")
+    readings: list[ReadFiles] = []
+    reports = []
+    for source in sources:
+        check_source(source)
+        shown = shown_url(source.location) if source.is_database else source.location
+        tell(f"reading {shown}")
+        files = _files_of(source, work_dir / f"query_{len(readings)}.parquet")
+        rows = 0
+        for group in group_files(files):
+            number = len(readings)
+            with reading(_place(group)):
+                raw = FORMATS[source.format](engine, f"raw_{number}", group, source.columns, secret)
+                checked = check_rows(engine, f"rows_{number}", raw, now=now, until=source.until)
+            refused = refused_records(engine, raw.refused) if raw.refused else None
+            readings.append(ReadFiles(source.format, tuple(group), checked, refused, raw.keeps_text))
+            rows += count_of(checked) + (count_of(refused) if refused is not None else 0)
+        reports.append(SourceReport(location=shown, format=source.format, files=len(files), rows=rows))
+    rows_read = sum(report.rows for report in reports)
+    if not rows_read:
+        raise InputError(f"{', '.join(report.location for report in reports)}: no rows")
+    rejects = collect_rejects(engine, readings)
+    write_rejects(engine, rejects, rejects_path)
+    rejected = findings(rejects)
+    _stop_if_too_many(rejected, rows_read, settings.max_rejected_share, rejects_path)
+    return StagedRows(
+        rows=_union(_counting(reading, number) for number, reading in enumerate(readings)),
+        sources=tuple(reports),
+        rows_read=rows_read,
+        rejected=rejected,
+        skipped=_skipped(_union(reading.checked.select("skip") for reading in readings)),
+    )
+
+
+def check_source(source: PurchaseSource) -> None:
+    """Raise InputError for a format or a combination of arguments that does not exist."""
+    if source.format not in FORMATS:
+        raise InputError(f"--format: unknown format '{source.format}'{suggestion(source.format, FORMATS)}")
+    if source.is_database and source.query is None:
+        raise InputError(f"{shown_url(source.location)}: a database needs a query; say --query 'SELECT …'")
+    if not source.is_database and source.query is not None:
+        raise InputError(f"{source.location}: a query needs a database URL, such as postgresql://user@host/shop")
+
+
+def group_files(files: Iterable[InputFile]) -> list[list[InputFile]]:
+    """Files of one layout together, in the order of the first of each."""
+    groups: dict[tuple[object, ...], list[InputFile]] = {}
+    for file in files:
+        groups.setdefault(file.layout, []).append(file)
+    return list(groups.values())
+
+
+def _files_of(source: PurchaseSource, export: Path) -> list[InputFile]:
+    if source.is_database:
+        assert source.query is not None
+        export_query(source.location, source.query, export)
+        return [look_at(export)]
+    location = complete_journey.data_file(source.location, "transactions") if source.format == "complete-journey" else None
+    return [look_at(path) for path in ([location] if location else find_files(source.location))]
+
+
+def _place(files: Sequence[InputFile]) -> str:
+    return str(files[0].path) + (f" and {len(files) - 1} files like it" if len(files) > 1 else "")
+
+
+def _stop_if_too_many(rejected: Sequence[Finding], rows_read: int, allowed: float, rejects_path: Path) -> None:
+    count = sum(finding.count for finding in rejected)
+    if count <= allowed * rows_read:
+        return
+    reasons = "\n".join(
+        f"  {finding.count:,} × {finding.reason}, such as {finding.examples[0]}" for finding in list(rejected)[:5]
+    )
+    raise InputError(
+        f"{count:,} of {rows_read:,} rows cannot be read ({count / rows_read:.1%}; {allowed:.1%} are allowed by "
+        f"max_rejected_share in [purchases]). The reasons:\n{reasons}\nAll of them are in {rejects_path}"
+    )
+
+
+def _counting(reading: ReadFiles, number: int) -> ir.Table:
+    checked = reading.checked
+    placed = checked.select(checked, space=ibis.literal(reading.format), place=checked.rowid() + number * PLACES_A_READING)
+    return placed.filter(placed.reason.isnull() & placed.skip.isnull()).drop("reason", "skip", "value", "raw")
+
+
+def _union(tables: Iterable[ir.Table]) -> ir.Table:
+    return reduce(lambda first, second: first.union(second), tables)
+
+
+def _skipped(skips: ir.Table) -> tuple[Finding, ...]:
+    counts = skips.filter(skips.skip.notnull()).group_by("skip").agg(n=ibis._.count()).order_by(ibis.desc("n"), "skip")
+    return tuple(Finding(reason=row["skip"], count=row["n"]) for row in counts.to_pyarrow().to_pylist())
