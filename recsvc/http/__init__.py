@@ -1,6 +1,4 @@
-"""Recommendations over HTTP: `create_app` makes the Flask application, `recsvc.http.server` runs it."""
+"""Recommendations over HTTP: `app.create_app` makes the Flask application, `server.run` serves it with several workers.
 
-from recsvc.http.app import create_app
-from recsvc.http.settings import ServeSettings
-
-__all__ = ["ServeSettings", "create_app"]
+Nothing is imported here: the process that starts the workers does without Flask and the model.
+"""

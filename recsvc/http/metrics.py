@@ -1,6 +1,6 @@
 """What Prometheus reads. With several workers each writes its own files, and whichever is asked adds all of them up.
 
-`recsvc serve` sets PROMETHEUS_MULTIPROC_DIR before the workers import this; without it a process counts for itself.
+`recsvc serve` sets METRICS_DIRECTORY before the workers import this; without it a process counts for itself.
 """
 
 import os
@@ -13,9 +13,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from recsvc.engine import Answer, LiveEngine
+from recsvc.http.settings import METRICS_DIRECTORY
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048)
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Metrics:
@@ -74,7 +74,7 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All workers' counts in the text format."""
-        if not os.environ.get(MULTIPROCESS):
+        if not os.environ.get(METRICS_DIRECTORY):
             return generate_latest(self._registry)
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]

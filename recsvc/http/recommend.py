@@ -10,25 +10,11 @@ from flask import Blueprint, Response, request
 from recsvc.engine import Answer, AnsweredItem
 from recsvc.http.access import require_for_customer, scope_of
 from recsvc.http.questions import Question, question_from_address, question_from_body
+from recsvc.http.schemas import ITEM_FIELDS
 from recsvc.http.service import Service
 
 PRIVATE = "private, no-store"
 SHARED = "public, max-age=60"
-
-# What each field of an item is taken from; the catalogue's '' for "not given" is null in an answer.
-READERS: dict[str, Callable[[AnsweredItem], Any]] = {
-    "score": lambda item: item.score,
-    "source": lambda item: item.source,
-    "reason": lambda item: item.reason,
-    "title": lambda item: item.product.title,
-    "price": lambda item: item.product.price,
-    "sale_price": lambda item: item.product.sale_price,
-    "currency": lambda item: item.product.currency or None,
-    "link": lambda item: item.product.link or None,
-    "image_link": lambda item: item.product.image_link or None,
-    "category": lambda item: item.product.product_type or None,
-    "brand": lambda item: item.product.brand or None,
-}
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -68,13 +54,33 @@ def respond(service: Service, read: Callable[[Any], Question], *, stored: str) -
 
 def to_json(answer: Answer, question: Question) -> dict[str, Any]:
     """The answer as it is sent, but for id and time."""
-    readers = [(name, READERS[name]) for name in question.fields]
+    items = [item_to_json(item) for item in answer.items]
+    if question.fields is not ITEM_FIELDS:
+        wanted = ("item_id", *question.fields)
+        items = [{name: item[name] for name in wanted} for item in items]
     return {
         "recommendation_id": "",
         "model_version": answer.model_version,
         "scenario": answer.query.scenario,
         "fallback": answer.fallback,
-        "items": [
-            {"item_id": item.product.item_id, **{name: read(item) for name, read in readers}} for item in answer.items
-        ],
+        "items": items,
+    }
+
+
+def item_to_json(item: AnsweredItem) -> dict[str, Any]:
+    """One item with all its fields; the catalogue's '' for "not given" is null in an answer."""
+    product = item.product
+    return {
+        "item_id": product.item_id,
+        "score": item.score,
+        "source": item.source,
+        "reason": item.reason,
+        "title": product.title,
+        "price": product.price,
+        "sale_price": product.sale_price,
+        "currency": product.currency or None,
+        "link": product.link or None,
+        "image_link": product.image_link or None,
+        "category": product.product_type or None,
+        "brand": product.brand or None,
     }

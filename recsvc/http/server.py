@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -20,10 +21,8 @@ from granian.server.mp import MPServer
 
 from models.errors import RefusedError
 from models.registry import Registry
-from recsvc.http.metrics import MULTIPROCESS
-from recsvc.http.settings import ServeSettings
+from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
 from recsvc.http.signing import read_secret
-from recsvc.http.worker import build_worker
 from recsvc.keys import list_keys, usable
 from recsvc.state import DatabaseError, open_database
 
@@ -38,8 +37,8 @@ LOGS = {
 def run(settings: ServeSettings, *, say: Callable[[str], None]) -> None:
     """Serve until told to stop; `say` gets a line for people now and then.
 
-    Port 0 takes a free one. On SIGTERM the workers finish what they are answering, for at most DRAIN_SECONDS. Raises RefusedError
-    for a port that is taken and for a host that others can reach while no key protects it.
+    Port 0 takes a free one. On SIGTERM the workers finish what they are answering, for at most DRAIN_SECONDS. Raises
+    RefusedError for a port that is taken and for a host that others can reach while no key protects it.
     """
     settings = replace(settings, port=free_port(settings.host, settings.port))
     settings.store.mkdir(parents=True, exist_ok=True)
@@ -47,13 +46,13 @@ def run(settings: ServeSettings, *, say: Callable[[str], None]) -> None:
     read_secret(settings.secret, settings.store)
     if Registry(settings.store).current() is None:
         say(
-            f"Nothing is published in {settings.store} yet: /health/ready says 503 until `recsvc train --purchases FILE` "
-            "has published a model."
+            f"Nothing is published in {settings.store} yet: /health/ready says 503 until "
+            "`recsvc train --purchases FILE` has published a model."
         )
-    # Workers are started afresh, not forked: nothing of this process, such as a lock that a thread holds, lives on in them.
+    # Workers are started afresh, not forked: a lock that a thread of this process holds would stay shut in them.
     multiprocessing.set_start_method("spawn", force=True)
     with tempfile.TemporaryDirectory(prefix="recsvc-metrics-") as metrics:
-        os.environ[MULTIPROCESS] = metrics
+        os.environ[METRICS_DIRECTORY] = metrics
         server = MPServer(
             target="recsvc",
             address=settings.host,
@@ -68,7 +67,14 @@ def run(settings: ServeSettings, *, say: Callable[[str], None]) -> None:
             workers_kill_timeout=DRAIN_SECONDS,
         )
         threading.Thread(target=_announce, args=(settings, say), daemon=True).start()
-        server.serve(target_loader=partial(build_worker, settings), wrap_loader=False)
+        server.serve(target_loader=partial(_load_worker, settings), wrap_loader=False)
+
+
+def _load_worker(settings: ServeSettings) -> Any:
+    """Runs in the worker; only there are Flask and the model imported."""
+    from recsvc.http.worker import build_worker
+
+    return build_worker(settings)
 
 
 def check_access(settings: ServeSettings, say: Callable[[str], None]) -> None:
@@ -124,6 +130,4 @@ def _announce(settings: ServeSettings, say: Callable[[str], None]) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
     workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
-    say(
-        f"recsvc answers at {settings.address} ({workers}); its interface is at {settings.address}/docs. Ctrl-C ends it."
-    )
+    say(f"recsvc answers at {settings.address} ({workers}); what to ask: {settings.address}/docs. Ctrl-C ends it.")

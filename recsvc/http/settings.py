@@ -2,7 +2,11 @@
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+
+# Where workers leave their counts for each other; prometheus-client reads it when it is imported.
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +26,7 @@ class ServeSettings:
     access_log: bool = False
     pages: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def loopback(self) -> bool:
         """Whether only this machine can connect."""
         return is_loopback(self.host)
