@@ -18,6 +18,7 @@ def blueprint(_: Service) -> Blueprint:
     document = build_document()
     as_json = orjson.dumps(document)
     templates = Environment(loader=PackageLoader("recsvc.http"), autoescape=select_autoescape(default=True))
+    templates.filters["coded"] = coded
     style = templates.get_template("docs.css").render()
     # The page has one inline style and nothing else that a browser would load or run.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -39,3 +40,9 @@ def blueprint(_: Service) -> Blueprint:
         return Response(html, 200, headers, content_type="text/html; charset=utf-8")
 
     return routes
+
+
+def coded(text: str) -> Markup:
+    """The text as HTML, with what stands between backticks as code."""
+    parts = text.split("`")
+    return Markup().join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))

@@ -154,7 +154,8 @@ def kind_of(schema: Mapping[str, Any]) -> str:
         return " · ".join(map(str, schema["enum"]))
     kind = schema.get("type")
     if kind == "array":
-        return f"list of {kind_of(schema.get('items', {}))}"
+        items = schema.get("items", {})
+        return f"list of {kind_of(items)}" if "enum" not in items else f"list, from {kind_of(items)}"
     words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "yes or no", "null": "null"}
     name = "time" if schema.get("format") == "date-time" else words.get(str(kind), "anything")
     if "minimum" in schema and "maximum" in schema:

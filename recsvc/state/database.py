@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.errors import RecsvcError, SettingsError
+from recsvc.state.address import place_of
 from recsvc.state.migrate import migrate
 
 BUSY_SECONDS = 5
@@ -74,9 +75,8 @@ def unreachable(engine: sa.Engine, error: Exception) -> DatabaseError:
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     reason = lines[0] if lines else type(error).__name__
     if engine.dialect.name == "sqlite":
-        return DatabaseError(f"{engine.url.database}: {reason}; the file and its directory must be writable")
-    place = engine.url.render_as_string(hide_password=True)
-    return DatabaseError(f"cannot use the database {place}: {reason}; check RECSVC_DATABASE_URL")
+        return DatabaseError(f"{place_of(engine)}: {reason}; the file and its directory must be writable")
+    return DatabaseError(f"cannot use the database {place_of(engine)}: {reason}; check RECSVC_DATABASE_URL")
 
 
 def _sqlite(file: Path) -> sa.Engine:

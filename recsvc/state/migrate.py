@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from models.errors import RefusedError
+from recsvc.state.address import place_of
 
 HEAD = "0001"  # the newest revision in migrations/versions
 LOCK = 0x7265_6373_7663  # PostgreSQL advisory locks are numbers; this one spells 'recsvc'
@@ -21,9 +22,8 @@ def migrate(engine: sa.Engine) -> None:
         found = _revision(connection)
         if found != HEAD:
             if found is not None and found > HEAD:
-                place = engine.url.render_as_string(hide_password=True)
                 raise RefusedError(
-                    f"{place} has schema {found}, this recsvc knows schemas up to {HEAD}: install the one that wrote it"
+                    f"{place_of(engine)} has schema {found}, this recsvc knows schemas up to {HEAD}: install the one that wrote it"
                 )
             _upgrade(connection)
 
