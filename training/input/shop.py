@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from models.errors import InputError
 from models.strings import IdIndex
 from training.data import PurchaseLines, TrainingData
-from training.input.catalogue import build_catalogue
+from training.input.catalogue import build_catalogue, describe_items, items_outside
+from training.input.customers import number_segments, read_segments
 from training.input.engine import count_of, open_engine
+from training.input.formats import complete_journey
 from training.input.netting import NettedLines, net_lines
-from training.input.report import InputReport, ReturnsReport
+from training.input.products import ProductSettings, judge_feed
+from training.input.pseudonyms import pseudonym_key
+from training.input.report import Finding, InputReport, ReturnsReport
 from training.input.sources import InputSettings, PurchaseSource
 from training.input.staging import stage_sources
 
@@ -49,32 +53,51 @@ def read_shop(
     work_dir: Path,
     rejects_path: Path,
     tell: Callable[[str], None],
+    product_settings: ProductSettings = ProductSettings(),
+    previous_items: int | None = None,
+    key_path: Path | None = None,
 ) -> Shop:
     """Read, check, net and code a shop's purchases.
 
-    Raises InputError for what cannot be read or is too little to learn from, with the reasons. Unreadable rows are written to
-    `rejects_path`; `work_dir` holds the reader's tables while it runs; `tell` hears what is being done.
+    Raises InputError for what cannot be read or is too little to learn from, with the reasons, and RefusedError for a
+    products feed that has far fewer than `previous_items`. Unreadable rows are written to `rejects_path`; `work_dir` holds the
+    reader's tables while it runs; `tell` hears what is being done. Pseudonyms of e-mail addresses are made with the
+    key of RECSVC_HMAC_KEY, else with that in `key_path` (hmac.key beside the rejects), made when first needed.
     """
+    key_path = key_path or rejects_path.with_name("hmac.key")
     with open_engine(work_dir, settings.memory_gb) as engine:
         staged = stage_sources(
             engine, sources, settings=settings, now=now, work_dir=work_dir, rejects_path=rejects_path,
-            secret=lambda: b"", tell=tell,
+            secret=lambda: pseudonym_key(key_path), tell=tell,
         )  # fmt: skip
+        location = products or _own_products(engine, sources, staged.rows, work_dir)
+        feed = None
+        if location is not None:
+            shown = str(products or sources[0].location)
+            tell(f"reading products from {shown}")
+            feed = judge_feed(
+                engine, location, shown=shown, settings=product_settings, now=now.timestamp(), previous_items=previous_items,
+                work_dir=work_dir,
+            )  # fmt: skip
         tell("netting returns, numbering customers, orders and items")
-        netted = net_lines(engine, staged.rows, None)
+        netted = net_lines(engine, staged.rows, feed.items if feed else None)
         lines = _fetch(engine, netted, work_dir / "lines.parquet")
-        customer_ids, item_ids = _ids(netted.customers), _ids(netted.items)
+        customer_ids = netted.customers.order_by("code").to_pyarrow()["id"].to_pylist()
+        items = describe_items(netted.items, staged.rows, feed.items if feed else None)
         guest_rows = count_of(staged.rows.filter(staged.rows.customer.isnull()))
         rows_used = count_of(staged.rows) - netted.duplicates
+        wanted = read_segments(engine, customers) if customers else {}
     lines, over_limit = _newest(lines, settings.max_lines_per_customer)
-    lines, kept_customers = _compact(lines, "customer", len(customer_ids))
-    lines, kept_items = _compact(lines, "item", len(item_ids))
-    lines, _ = _compact(lines, "order", netted.orders)
-    _stop_if_too_few(lines, len(kept_customers), len(kept_items))
-    catalogue = build_catalogue([item_ids[i] for i in kept_items], {})
-    data = TrainingData(
-        customers=IdIndex.of([customer_ids[i] for i in kept_customers]), catalogue=catalogue, lines=lines
-    )
+    lines, kept_customers = _compact(lines, "customer", np.zeros(len(customer_ids), bool))
+    lines, _ = _compact(lines, "order", np.zeros(netted.orders, bool))
+    bought = np.zeros(len(items), bool)
+    bought[lines.item] = True
+    lines, kept_items = _compact(lines, "item", items["in_feed"].to_numpy(zero_copy_only=False))
+    _stop_if_too_few(lines, len(kept_customers), int(bought.sum()))
+    outside, unsold = items_outside(items, bought) if feed else (None, None)
+    index = IdIndex.of([customer_ids[code] for code in kept_customers])
+    data = TrainingData(customers=index, catalogue=build_catalogue(items.take(kept_items)), lines=lines)
+    segments, segment_names = number_segments(index, wanted)
     report = InputReport(
         sources=staged.sources,
         rows_read=staged.rows_read,
@@ -89,15 +112,35 @@ def read_shop(
         lines_over_customer_limit=over_limit,
         customers=len(kept_customers),
         orders=int(lines.order.max()) + 1,
-        items_bought=len(kept_items),
+        items_bought=int(bought.sum()),
         first_day=_day(data.first_day),
         last_day=_day(data.last_day),
         currency=netted.currency,
-        bought_not_in_catalogue=None,
-        never_bought=None,
-        products=None,
+        bought_not_in_catalogue=outside,
+        never_bought=unsold,
+        products=feed.report if feed else None,
+        warnings=_warnings(netted, outside, int(bought.sum())),
     )
-    return Shop(data=data, report=report)
+    return Shop(data=data, report=report, segments=segments, segment_names=segment_names)
+
+
+def _own_products(engine: Backend, sources: Sequence[PurchaseSource], rows: ir.Table, work_dir: Path) -> Path | None:
+    """The products that come with a format, as a feed."""
+    for source in sources:
+        if source.format == "complete-journey":
+            return complete_journey.write_feed(engine, source.location, rows, work_dir / "complete_journey_products.parquet")
+    return None
+
+
+def _warnings(netted: NettedLines, outside: Finding | None, n_bought: int) -> tuple[str, ...]:
+    warnings = []
+    if netted.currencies > 1:
+        warnings.append(f"purchases are in {netted.currencies} currencies; only prices in {netted.currency} are learned from")
+    if outside and outside.count > n_bought / 2:
+        warnings.append(
+            f"{outside.count:,} of {n_bought:,} items bought are not in the catalogue; do purchases and products use the same ids?"
+        )
+    return tuple(warnings)
 
 
 def _day(day: int) -> str:
@@ -124,10 +167,6 @@ def _stop_if_too_few(lines: PurchaseLines, n_customers: int, n_items: int) -> No
         raise InputError("all purchases are of one item; at least 2 items are needed. Is item_id the right column?")
 
 
-def _ids(table: ir.Table) -> list[str]:
-    return table.order_by("code").to_pyarrow()["id"].to_pylist()  # type: ignore[no-any-return]
-
-
 def _fetch(engine: Backend, netted: NettedLines, path: Path) -> PurchaseLines:
     """The sorted lines as arrays, by way of a Parquet file read batch by batch, so that memory holds them once."""
     engine.to_parquet(netted.lines.order_by("customer", "day", "order", "item"), path)
@@ -143,10 +182,11 @@ def _fetch(engine: Backend, netted: NettedLines, path: Path) -> PurchaseLines:
     return PurchaseLines(**arrays)
 
 
-def _compact(lines: PurchaseLines, name: str, n_codes: int) -> tuple[PurchaseLines, NDArray[np.int64]]:
+def _compact(lines: PurchaseLines, name: str, kept: NDArray[np.bool_]) -> tuple[PurchaseLines, NDArray[np.int64]]:
+    """Number `name` anew without gaps: the codes that `lines` use and those already `kept`; and which those are."""
     codes = getattr(lines, name)
-    used = np.zeros(n_codes + 1, bool)
+    used = np.append(kept, False)
     used[codes] = True
-    used = used[:-1]
+    used = used[:-1]  # −1, a guest, marked the last place
     new = np.append(np.cumsum(used) - 1, -1).astype(np.int32)
     return PurchaseLines(**{**vars(lines), name: new[codes]}), np.flatnonzero(used)

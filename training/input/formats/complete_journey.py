@@ -80,3 +80,22 @@ def _other_than_goods(products: ir.Table) -> ir.BooleanValue:
     department = products.department.fill_null("")
     named = [category == name for name in NO_CATEGORY] + [department == name for name in NO_DEPARTMENT]
     return reduce(or_, named)
+
+
+def write_feed(engine: Backend, location: str, rows: ir.Table, path: Path) -> Path:
+    """The package's products as a feed: goods with title, path, brand, and the median price that `rows` paid for each."""
+    goods = engine.read_parquet(data_file(location, "products"))
+    goods = goods.filter(~_other_than_goods(goods))
+    prices = rows.group_by(bought_id=rows.item).agg(median=rows.price.median())
+    text = {name: goods[name].cast("string").fill_null("") for name in ("product_type", "package_size", "brand")}
+    levels = [goods[name].cast("string").fill_null("OTHER") for name in ("department", "product_category", "product_type")]
+    feed = goods.select(
+        id=goods.product_id.cast("string"),
+        title=(text["product_type"] + " " + text["package_size"]).strip().nullif("").fill_null("UNNAMED ITEM"),
+        product_type=levels[0] + " > " + levels[1] + " > " + levels[2],
+        brand=text["brand"],
+    )
+    feed = feed.left_join(prices, feed.id == prices.bought_id)
+    price = ((feed.median * 100).round(0) / 100).nullif(0.0)
+    engine.to_parquet(feed.select("id", "title", "product_type", "brand", price=price.cast("string") + " USD"), path)
+    return path
