@@ -55,7 +55,7 @@ def print_table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> No
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False, emoji=False).print(table)
 
 
 def store_option(command: click.decorators.FC) -> click.decorators.FC:

@@ -35,6 +35,9 @@ def open_database(url: str | None, store: Path) -> sa.Engine:
     except (sa.exc.SQLAlchemyError, OSError) as error:
         engine.dispose()
         raise unreachable(engine, error) from None
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 

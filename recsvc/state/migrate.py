@@ -23,7 +23,8 @@ def migrate(engine: sa.Engine) -> None:
         if found != HEAD:
             if found is not None and found > HEAD:
                 raise RefusedError(
-                    f"{place_of(engine)} has schema {found}, this recsvc knows schemas up to {HEAD}: install the one that wrote it"
+                    f"{place_of(engine)} has schema {found}, this recsvc knows schemas up to {HEAD}: "
+                    "install the one that wrote it"
                 )
             _upgrade(connection)
 
