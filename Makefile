@@ -36,10 +36,10 @@ bench: $(VENV)/.installed-dev ## the numbers that the documents quote, measured 
 lock: ## renew requirements/*.txt; newer versions of everything: make lock UPGRADE=--upgrade
 	@$(call make_venv,var/lock)
 	@var/lock/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/lock.txt
-	@$(call lock_as,dev,--extra dev)
-	@$(call lock_as,serve,--extra postgres --constraint requirements/dev.txt)
-	@$(call lock_as,train,--extra train --extra postgres --constraint requirements/dev.txt)
-	@$(call lock_as,demo,--extra demo --constraint requirements/dev.txt)
+	@$(call lock_as,dev,pyproject.toml --extra dev)
+	@$(call lock_as,serve,pyproject.toml --extra postgres --constraint requirements/dev.txt)
+	@$(call lock_as,train,pyproject.toml --extra train --extra postgres --constraint requirements/dev.txt)
+	@$(call lock_as,demo,pyproject.toml --extra demo --constraint requirements/dev.txt)
 	@$(call lock_as,build,--group build)
 	@$(call lock_as,lock,--group lock)
 
@@ -49,7 +49,7 @@ clean: ## forget .venv and the tools' caches; var/, where the store lies, stays
 # $(1): the file in requirements/; $(2): which part of pyproject.toml it locks
 lock_as = var/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header \
-	$(UPGRADE) $(2) --output-file requirements/$(1).txt pyproject.toml
+	$(UPGRADE) $(2) --output-file requirements/$(1).txt
 
 # $(1): the directory. A venv that another Python left unfinished is made anew.
 define make_venv
