@@ -66,7 +66,7 @@ class OfferMaker:
         row = self.engine.customers.find(customer_id)
         if row < 0:
             return ()
-        history = self.engine.history
+        history = self.engine.recommender.histories
         start, end = int(history.indptr[row]), int(history.indptr[row + 1])
         if start == end:
             return ()

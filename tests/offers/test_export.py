@@ -1,0 +1,333 @@
+"""`recsvc offers export` and `preview` on a trained model: who gets what, who is left out, and what files appear."""
+
+import csv
+import fcntl
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from models.registry import Registry
+from recsvc.customers.table import Customer
+from recsvc.engine import Engine
+from recsvc.offers.audience import Audience
+from recsvc.offers.campaign import load_campaign
+from recsvc.offers.export import export_offers
+from recsvc.offers.offer import Offer
+from recsvc.offers.selection import OfferMaker
+from recsvc.state import open_database
+from tests.conftest_shop import HABITS, run_recsvc
+from tests.offers.made_up import CAMPAIGN
+
+NOW = datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def export(campaign: Path, store: Path, out: Path, *more: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The summary and the JSON lines of an export that must succeed."""
+    result = run_recsvc("offers", "export", campaign, "--store", store, "--out", out, "--json", *more)
+    assert result.exit_code == 0, result.stderr
+    lines = (out / "golden.jsonl").read_text(encoding="utf-8").splitlines()
+    return json.loads(result.stdout), [json.loads(line) for line in lines]
+
+
+@pytest.fixture(name="database")
+def fixture_database(shop_store: Path) -> Iterator[sa.Engine]:
+    engine = open_database(None, shop_store)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(name="maker")
+def fixture_maker(shop_store: Path, campaign_file: Path) -> OfferMaker:
+    engine = Engine.from_bundle(Registry(shop_store).open())
+    return OfferMaker(load_campaign(campaign_file), engine, now=NOW)
+
+
+def test_only_who_agreed_and_has_an_address_is_written_to(
+    shop_store: Path, campaign_file: Path, tmp_path: Path
+) -> None:
+    summary, lines = export(campaign_file, shop_store, tmp_path / "out")
+    assert [line["customer_id"] for line in lines] == ["bath-4", "coffee-1", "newcomer", "pasta-3"]
+    assert summary["written"] == 4
+    assert summary["left_out"] == {"no consent to e-mail": 1, "no e-mail address": 1}
+    assert summary["not_personal"] == 1
+    assert summary["items"] == sum(len(slot["items"]) for line in lines for slot in line["slots"])
+    assert summary["files"] == [str(tmp_path / "out" / name) for name in ("golden.csv", "golden.jsonl")]
+
+
+def test_a_coffee_drinker_is_offered_coffee_again_and_something_new(
+    shop_store: Path, campaign_file: Path, tmp_path: Path
+) -> None:
+    _, lines = export(campaign_file, shop_store, tmp_path / "out")
+    offer = next(line for line in lines if line["customer_id"] == "coffee-1")
+    again, new = offer["slots"]
+    assert {item["item_id"] for item in again["items"]} <= set(HABITS["coffee"])
+    assert len(again["items"]) == 2
+    assert len(new["items"]) == 3
+    ids = [item["item_id"] for slot in offer["slots"] for item in slot["items"]]
+    assert len(set(ids)) == len(ids)
+    assert "sold-out" not in ids
+    assert offer["locale"] == "de"
+    assert offer["greeting"] == "Hallo Kim,"
+    assert new["heading"] == "Neu für Sie"
+    assert again["heading"] == "Ihre Favoriten zum Nachbestellen"
+    item = again["items"][0]
+    assert item["price"].endswith("\xa0€")
+    assert item["price_value"] > 0
+    assert item["reason"] == "Das kaufen Sie regelmäßig"
+    assert item["image"] == f"https://cdn.shop.example/{item['item_id']}.jpg"
+    assert item["link"] == (
+        f"https://shop.example/p/{item['item_id']}"
+        "?utm_source=newsletter&utm_medium=email&utm_campaign=golden&utm_content=again"
+    )
+
+
+def test_who_wants_no_profile_gets_what_is_popular_with_everybody(
+    shop_store: Path, campaign_file: Path, tmp_path: Path
+) -> None:
+    _, lines = export(campaign_file, shop_store, tmp_path / "out")
+    offer = next(line for line in lines if line["customer_id"] == "bath-4")
+    assert offer["personal"] is False
+    assert [slot["scenario"] for slot in offer["slots"]] == ["popular", "popular"]
+    again, new = offer["slots"]
+    assert again["items"] == []
+    assert new["heading"] == "Popular right now"
+    assert {item["source"] for item in new["items"]} == {"popular"}
+    assert {item["reason"] for item in new["items"]} == {"Popular right now"}
+
+
+def test_a_stranger_is_not_told_to_buy_again_what_was_never_bought(
+    shop_store: Path, campaign_file: Path, tmp_path: Path
+) -> None:
+    _, lines = export(campaign_file, shop_store, tmp_path / "out")
+    offer = next(line for line in lines if line["customer_id"] == "newcomer")
+    again, new = offer["slots"]
+    assert again["items"] == []
+    assert again["fallback"] is None
+    assert len(new["items"]) == 3
+    assert offer["greeting"] == "Hello,"
+
+
+def test_nothing_personal_is_in_a_link_and_no_name_breaks_a_line(
+    shop_store: Path, campaign_file: Path, tmp_path: Path
+) -> None:
+    campaign_file.write_text(
+        campaign_file.read_text(encoding="utf-8").replace(
+            'subject = "News"', 'subject = "{first_name}, news"\nsubject_without_name = "News"'
+        ),
+        encoding="utf-8",
+    )
+    _, lines = export(campaign_file, shop_store, tmp_path / "out")
+    offer = next(line for line in lines if line["customer_id"] == "pasta-3")
+    assert offer["subject"] == "Sam Bcc: x@y.example, news"
+    assert offer["locale"] == "en-GB"
+    for line in lines:
+        for slot in line["slots"]:
+            for item in slot["items"]:
+                assert line["customer_id"] not in item["link"]
+                assert "@" not in item["link"]
+
+
+def test_csv_and_jsonl_hold_the_same(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    _, lines = export(campaign_file, shop_store, tmp_path / "out")
+    with (tmp_path / "out" / "golden.csv").open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    assert len(rows) == len(lines)
+    for row, line in zip(rows, lines, strict=True):
+        assert row["customer_id"] == line["customer_id"]
+        assert row["subject"] == line["subject"]
+        for slot in line["slots"]:
+            for place, item in enumerate(slot["items"], 1):
+                assert row[f"{slot['name']}_{place}_id"] == item["item_id"]
+                assert row[f"{slot['name']}_{place}_price"] == item["price"]
+                assert float(row[f"{slot['name']}_{place}_price_value"]) == item["price_value"]
+                assert row[f"{slot['name']}_{place}_link"] == item["link"]
+
+
+def test_a_list_of_ids_says_who_and_in_which_order_and_nobody_twice(
+    shop_store: Path, campaign_file: Path, tmp_path: Path
+) -> None:
+    ids = tmp_path / "ids.csv"
+    ids.write_text("customer_id\nnewcomer\ncoffee-1\nghost\ncoffee-1\nbath-5\n\n", encoding="utf-8")
+    summary, lines = export(campaign_file, shop_store, tmp_path / "out", "--customers", ids)
+    assert [line["customer_id"] for line in lines] == ["newcomer", "coffee-1"]
+    assert summary["left_out"] == {"not in the customer table": 1, "no consent to e-mail": 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "written", "left_out"),
+    [
+        ('tier = ["gold"]', ["bath-4", "coffee-1"], {"another tier": 2}),
+        ('locale = ["de"]', ["coffee-1"], {"another language": 3}),
+        ('tier = ["silver"]\nlocale = ["en"]', ["newcomer"], {"another language": 3, "another tier": 2}),
+    ],
+)
+def test_language_and_tier_narrow_the_audience(
+    shop_store: Path, campaign_file: Path, tmp_path: Path, rules: str, written: list[str], left_out: dict[str, int]
+) -> None:
+    with campaign_file.open("a", encoding="utf-8") as text:
+        text.write(f"\n[audience]\n{rules}\n")
+    summary, lines = export(campaign_file, shop_store, tmp_path / "out")
+    assert [line["customer_id"] for line in lines] == written
+    assert left_out.items() <= summary["left_out"].items()
+
+
+def test_one_language_for_everybody(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    _, lines = export(campaign_file, shop_store, tmp_path / "out", "--locale", "en")
+    assert {line["locale"] for line in lines} == {"en"}
+
+
+def test_a_language_that_the_campaign_does_not_speak_is_refused(
+    shop_store: Path, campaign_file: Path, tmp_path: Path
+) -> None:
+    campaign_file.write_text(CAMPAIGN.replace('[mail.en]\nsubject = "News"\n', ""), encoding="utf-8")
+    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path, "--locale", "en")
+    assert result.exit_code == 2
+    assert "has no [mail.en]; it speaks de" in result.stderr
+
+
+def test_an_empty_customer_table_names_the_command_that_fills_it(
+    tiny_store: Path, campaign_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSVC_DATABASE_URL", f"sqlite:///{tmp_path}/empty.db")
+    result = run_recsvc("offers", "export", campaign_file, "--store", tiny_store, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "the customer table is empty; fill it with `recsvc customers import FILE`" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_store_without_a_model_says_so(campaign_file: Path, tmp_path: Path) -> None:
+    result = run_recsvc("offers", "export", campaign_file, "--store", tmp_path / "none", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "recsvc train" in result.stderr
+
+
+def test_nobody_left_to_write_to_leaves_the_old_files(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    export(campaign_file, shop_store, tmp_path / "out")
+    before = (tmp_path / "out" / "golden.jsonl").read_bytes()
+    with campaign_file.open("a", encoding="utf-8") as text:
+        text.write('\n[audience]\ntier = ["platinum"]\n')
+    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "nobody to write to, so no file was written; left out: 6 another tier" in result.stderr
+    assert (tmp_path / "out" / "golden.jsonl").read_bytes() == before
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["golden.csv", "golden.jsonl"]
+
+
+def test_files_are_for_their_owner_alone(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    export(campaign_file, shop_store, tmp_path / "out")
+    for path in (tmp_path / "out").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_export_that_breaks_leaves_the_old_files(
+    database: sa.Engine, maker: OfferMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    export_offers(Audience.of(database, maker.campaign), maker, out, formats=("jsonl",))
+    before = (out / "golden.jsonl").read_bytes()
+
+    def breaks(customers: Iterator[Customer]) -> Iterator[Offer]:
+        yield next(OfferMaker(maker.campaign, maker.engine, now=NOW).offers(customers))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(maker, "offers", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        export_offers(Audience.of(database, maker.campaign), maker, out, formats=("jsonl",))
+    assert [path.name for path in out.iterdir()] == ["golden.jsonl"]
+    assert (out / "golden.jsonl").read_bytes() == before
+
+
+def test_what_a_killed_export_left_is_overwritten(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".golden.jsonl.part").write_bytes(b"x" * 1_000_000)
+    _, lines = export(campaign_file, shop_store, out)
+    assert len(lines) == 4
+    assert sorted(path.name for path in out.iterdir()) == ["golden.csv", "golden.jsonl"]
+
+
+def test_two_exports_of_one_campaign_do_not_mix(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    held = os.open(out / ".golden.jsonl.part", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", out)
+    finally:
+        os.close(held)
+    assert result.exit_code == 1
+    assert "another export is writing" in result.stderr
+    assert not (out / "golden.csv").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path / "file" / "out")
+    assert result.exit_code == 2
+    assert "choose another --out" in result.stderr
+
+
+def test_an_unknown_format_is_an_error(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path, "--format", "xlsx")
+    assert result.exit_code == 2
+    assert "'xlsx' is none of csv, jsonl" in result.stderr
+
+
+def test_complements_go_with_the_last_order(maker: OfferMaker, campaign_file: Path) -> None:
+    text = CAMPAIGN.replace('scenario = "discover"\nn = 1', 'scenario = "complements"\nn = 2')
+    campaign_file.write_text(text.replace('scenario = "again"', 'scenario = "home"'), encoding="utf-8")
+    engine = maker.engine
+    maker = OfferMaker(load_campaign(campaign_file), engine, now=NOW)
+    history = engine.recommender.histories
+    row = engine.customers.find("coffee-1")
+    start, end = history.indptr[row], history.indptr[row + 1]
+    last = history.order[end - 1]
+    bought = {engine.catalogue.items[int(history.item[at])] for at in range(start, end) if history.order[at] == last}
+    offer = next(maker.offers([Customer("coffee-1", profiling_ok=True)]))
+    items = offer.slots[1].items
+    assert items
+    assert not {item.item_id for item in items} & bought
+    assert {item.source for item in items} == {"complements"}
+
+
+def test_preview_writes_the_mail_of_one_customer(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mail.html"
+    result = run_recsvc(
+        "offers", "preview", campaign_file, "--customer", "coffee-1", "--store", shop_store, "--out", out
+    )
+    assert result.exit_code == 0
+    assert "note" not in result.stderr
+    assert "subject: Neues" in result.stderr
+    shown = out.read_text(encoding="utf-8")
+    assert '<html lang="de"' in shown
+    assert "Hallo Kim," in shown
+    assert re.search(r"Kaffee|Coffee", shown)
+
+
+@pytest.mark.parametrize(
+    ("customer", "notes"),
+    [
+        ("bath-5", ["customer bath-5 would get no mail: no consent to e-mail"]),
+        ("bath-6", ["customer bath-6 would get no mail: no e-mail address"]),
+        ("bath-4", ["customer bath-4 has not agreed to a profile, so this is what is popular with everybody"]),
+        ("coffee-2", ["customer coffee-2 is not in the customer table and would get no mail"]),
+        ("newcomer", ["the model does not know customer newcomer, so this is what is popular"]),
+    ],
+)
+def test_preview_notes_what_the_customer_would_not_get(
+    shop_store: Path, campaign_file: Path, customer: str, notes: list[str]
+) -> None:
+    result = run_recsvc(
+        "offers", "preview", campaign_file, "--customer", customer, "--store", shop_store, "--text", "--locale", "en"
+    )
+    assert result.exit_code == 0
+    assert [line.removeprefix("note: ") for line in result.stderr.splitlines() if line.startswith("note")] == notes
+    assert "Unsubscribe: https://shop.example/abmelden?a=1&b=2" in result.stdout
