@@ -1,6 +1,7 @@
 """The table engine: Ibis on a DuckDB file in the training's work directory, so that tables larger than memory go through."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,21 @@ def open_engine(work_dir: Path, memory_gb: float) -> Iterator[Backend]:
     work_dir.mkdir(parents=True, exist_ok=True)
     path = work_dir / DATABASE_FILE
     _remove(path)
-    engine = ibis.duckdb.connect(
+    with warnings.catch_warnings():
+        # Ibis 12 still asks DuckDB 2 for Arrow tables by the name of DuckDB 1.
+        warnings.filterwarnings("ignore", message=r"fetch_arrow_table\(\) is deprecated", category=DeprecationWarning)
+        engine = _connect(work_dir, path, memory_gb)
+        try:
+            engine.raw_sql("SET TimeZone = 'UTC'")
+            engine.raw_sql("SET enable_progress_bar = false")
+            yield engine
+        finally:
+            engine.disconnect()
+            _remove(path)
+
+
+def _connect(work_dir: Path, path: Path, memory_gb: float) -> Backend:
+    return ibis.duckdb.connect(
         path,
         memory_limit=f"{int(memory_gb * 1000)}MB",
         temp_directory=str(work_dir / "spill"),
@@ -30,13 +45,6 @@ def open_engine(work_dir: Path, memory_gb: float) -> Iterator[Backend]:
         autoload_known_extensions=False,
         preserve_insertion_order=True,  # a row's place in a table is its place in the file: rejects name lines by it
     )
-    try:
-        engine.raw_sql("SET TimeZone = 'UTC'")
-        engine.raw_sql("SET enable_progress_bar = false")
-        yield engine
-    finally:
-        engine.disconnect()
-        _remove(path)
 
 
 @contextmanager

@@ -44,7 +44,8 @@ class InputFile:
     @property
     def layout(self) -> tuple[object, ...]:
         """Files with the same layout are read together."""
-        return (self.kind, self.compression, self.separator, self.is_array, self.columns, self.types)
+        columns = () if self.kind == "json" else self.columns
+        return (self.kind, self.compression, self.separator, self.is_array, columns, self.types)
 
 
 def find_files(location: str, kinds: Sequence[Kind] = ("csv", "json", "parquet")) -> list[Path]:

@@ -48,13 +48,13 @@ def pseudonym_key(path: Path) -> bytes:
 
 
 def with_pseudonyms(
-    engine: Backend, name: str, table: ir.Table, address: str, secret: Callable[[], bytes]
+    engine: Backend, name: str, table: ir.Table, column: str, secret: Callable[[], bytes]
 ) -> ir.Table:
-    """The table with a column `pseudonym` (null where `address` is null or empty) and without the addresses."""
-    distinct = table.select(address=table[address].strip().lower().nullif("")).distinct()
-    known = distinct.filter(distinct.address.notnull()).to_pyarrow()["address"]
-    key = secret() if len(known) else b""
-    pairs = {"address": known, "pseudonym": pa.array([pseudonym(text.as_py(), key) for text in known], pa.string())}
+    """The table with each e-mail address in `column` replaced by its pseudonym; other values and nulls stay."""
+    cleaned = table.mutate(address=table[column].strip().lower())
+    distinct = cleaned.filter(cleaned.address.contains("@")).select("address").distinct().to_pyarrow()["address"]
+    key = secret() if len(distinct) else b""
+    pairs = {"known": distinct, "pseudonym": pa.array([pseudonym(text.as_py(), key) for text in distinct], pa.string())}
     made = engine.create_table(name, ibis.memtable(pa.table(pairs)))
-    joined = table.left_join(made, table[address].strip().lower() == made.address)
-    return joined.select(*(column for column in table.columns if column != address), "pseudonym")
+    joined = cleaned.left_join(made, [("address", "known")])
+    return joined.mutate(**{column: ibis.coalesce(joined.pseudonym, joined[column])}).drop("address", "known", "pseudonym")

@@ -11,6 +11,7 @@ from training.input.files import InputFile
 
 FILE, ROW = "_file", "_row"
 MAX_LINE_BYTES = 16 << 20
+BROKEN = "json IS NULL OR json_type(json) <> 'OBJECT'"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: M
         chosen += [_name(FILE), f"file_row_number AS {_name(ROW)}"]
     elif first.kind == "json":
         chosen = [f"{_json_text(column)} AS {_name(c)}" for c, column in columns.items()]
-        chosen += ["json IS NULL OR json_type(json) <> 'OBJECT' AS _broken", _name(FILE)]
+        chosen += [f"{BROKEN} AS _broken", _name(FILE)]
         source = _json_source(first, paths)
     else:
         refused = f"{name}_refused"
@@ -56,7 +57,7 @@ def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: M
 
 
 def open_objects(engine: Backend, name: str, files: Sequence[InputFile], fields: Sequence[str]) -> ir.Table:
-    """A view `name` with one JSON object a row, `json` (null where a line is broken), and `_file`.
+    """A view `name` with one JSON object a row, `json`, `broken` (true where the line is none), and `_file`.
 
     Parquet rows become objects of their columns `fields`, as far as the files have them.
     """
@@ -69,6 +70,7 @@ def open_objects(engine: Backend, name: str, files: Sequence[InputFile], fields:
             source = f"read_parquet({paths}, filename = {_text(FILE)}, binary_as_string = true)"
         else:
             chosen, source = "json", _json_source(first, paths)
+        chosen += f", {BROKEN} AS broken" if first.kind == "json" else ", false AS broken"
         engine.raw_sql(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT {chosen}, {_name(FILE)} FROM {source}")
         return engine.table(name)
 

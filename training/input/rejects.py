@@ -69,9 +69,10 @@ def _bad_rows(checked: ir.Table) -> ir.Table:
     placed = checked.select(checked, id=checked.rowid())
     starts = placed.group_by(FILE).agg(start=placed.id.min())
     bad = placed.filter(placed.reason.notnull())
-    return bad.join(starts, FILE).select(
+    bad = bad.join(starts, FILE).select(
         FILE, "reason", "value", "raw", ordinal=ibis.coalesce(ibis._[ROW], ibis._.id - ibis._.start)
     )
+    return bad.distinct()  # a row that a format turns into a purchase and a return is one row of the file
 
 
 def _files_with(bad: ir.Table, refused: ir.Table | None, files: Sequence[InputFile]) -> list[InputFile]:

@@ -1,7 +1,7 @@
 """Canonical rows: what every format delivers, and the checks that every row goes through."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import ibis
@@ -30,13 +30,16 @@ class RawRows:
     Optional columns: `_row` (from 0, the place in the file; where it is missing, a row's place in the table is its place in
     the file), `title` (the item's name), `skip` (why a readable row is no purchase, null: it is one), `_broken` (true where
     the row could not be parsed). `names` gives the file's name of a canonical column. `refused` is the table of CSV records
-    that could not be split. `keeps_text` is false where unread text may hold personal data.
+    that could not be split. `keeps_text` is false where unread text may hold personal data. `warnings` says what the format
+    could not tell; `passed_over` counts, by reason, what was left out before it became a row.
     """
 
     table: ir.Table
     names: Mapping[str, str]
     refused: str | None = None
     keeps_text: bool = True
+    warnings: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @ibis.udf.scalar.builtin(name="chr")

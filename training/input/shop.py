@@ -119,7 +119,7 @@ def read_shop(
         bought_not_in_catalogue=outside,
         never_bought=unsold,
         products=feed.report if feed else None,
-        warnings=_warnings(netted, outside, int(bought.sum())),
+        warnings=staged.warnings + _warnings(netted, outside, int(bought.sum())),
     )
     return Shop(data=data, report=report, segments=segments, segment_names=segment_names)
 

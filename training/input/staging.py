@@ -1,7 +1,8 @@
 """Sources to checked rows: find the files, read those of one layout together, stop where too much is unreadable."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
@@ -34,6 +35,7 @@ class StagedRows:
     rows_read: int
     rejected: tuple[Finding, ...]
     skipped: tuple[Finding, ...]
+    warnings: tuple[str, ...]
 
 
 def stage_sources(
@@ -51,7 +53,9 @@ def stage_sources(
     if not sources:
         raise InputError("no purchases are given; say --purchases FILE")
     readings: list[ReadFiles] = []
-    reports = []
+    reports: list[SourceReport] = []
+    warnings: list[str] = []
+    passed_over: Counter[str] = Counter()
     for source in sources:
         check_source(source)
         shown = shown_url(source.location) if source.is_database else source.location
@@ -65,7 +69,9 @@ def stage_sources(
                 checked = check_rows(engine, f"rows_{number}", raw, now=now, until=source.until)
             refused = refused_records(engine, raw.refused) if raw.refused else None
             readings.append(ReadFiles(source.format, tuple(group), checked, refused, raw.keeps_text))
-            rows += count_of(checked) + (count_of(refused) if refused is not None else 0)
+            warnings += raw.warnings
+            passed_over.update(raw.passed_over)
+            rows += sum(raw.passed_over.values()) + count_of(checked) + (count_of(refused) if refused is not None else 0)
         reports.append(SourceReport(location=shown, format=source.format, files=len(files), rows=rows))
     rows_read = sum(report.rows for report in reports)
     if not rows_read:
@@ -79,7 +85,8 @@ def stage_sources(
         sources=tuple(reports),
         rows_read=rows_read,
         rejected=rejected,
-        skipped=_skipped(_union(reading.checked.select("skip") for reading in readings)),
+        skipped=_skipped(_union(reading.checked.select("skip") for reading in readings), passed_over),
+        warnings=tuple(warnings),
     )
 
 
@@ -94,10 +101,14 @@ def check_source(source: PurchaseSource) -> None:
 
 
 def group_files(files: Iterable[InputFile]) -> list[list[InputFile]]:
-    """Files of one layout together, in the order of the first of each."""
+    """Files of one layout together, in the order of the first of each; JSON files share the keys of all."""
     groups: dict[tuple[object, ...], list[InputFile]] = {}
     for file in files:
         groups.setdefault(file.layout, []).append(file)
+    for group in groups.values():
+        if group[0].kind == "json":
+            keys = tuple(dict.fromkeys(key for file in group for key in file.columns))
+            group[:] = [replace(file, columns=keys) for file in group]
     return list(groups.values())
 
 
@@ -137,6 +148,7 @@ def _union(tables: Iterable[ir.Table]) -> ir.Table:
     return reduce(lambda first, second: first.union(second), tables)
 
 
-def _skipped(skips: ir.Table) -> tuple[Finding, ...]:
-    counts = skips.filter(skips.skip.notnull()).group_by("skip").agg(n=ibis._.count()).order_by(ibis.desc("n"), "skip")
-    return tuple(Finding(reason=row["skip"], count=row["n"]) for row in counts.to_pyarrow().to_pylist())
+def _skipped(skips: ir.Table, passed_over: Mapping[str, int]) -> tuple[Finding, ...]:
+    counts = skips.filter(skips.skip.notnull()).group_by("skip").agg(n=ibis._.count()).to_pyarrow().to_pylist()
+    total = Counter(passed_over) + Counter({row["skip"]: row["n"] for row in counts})
+    return tuple(Finding(reason=reason, count=n) for reason, n in sorted(total.items(), key=lambda pair: (-pair[1], pair[0])))
