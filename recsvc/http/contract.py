@@ -14,6 +14,7 @@ from recsvc.http.service import Service
 
 
 def blueprint(_: Service) -> Blueprint:
+    """The routes; the document is built once, here."""
     routes = Blueprint("contract", __name__)
     document = build_document()
     as_json = orjson.dumps(document)

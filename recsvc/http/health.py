@@ -16,6 +16,7 @@ NO_STORE = [("Cache-Control", "no-store")]
 
 
 def blueprint(service: Service) -> Blueprint:
+    """The routes; none of the health checks needs a key."""
     routes = Blueprint("health", __name__)
     alive = orjson.dumps(Alive(status="alive").model_dump())
 

@@ -18,6 +18,7 @@ SHARED = "public, max-age=60"
 
 
 def blueprint(service: Service) -> Blueprint:
+    """The routes: GET for what an address can say, POST for everything."""
     routes = Blueprint("recommend", __name__)
 
     @routes.get("/recommend")

@@ -29,6 +29,7 @@ class ExportSummary:
     files: list[Path] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
+        """What `--json` prints."""
         return {
             "campaign": self.campaign,
             "model_version": self.model_version,

@@ -24,6 +24,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class OfferWriter(Protocol):
+    """Takes one offer after another."""
+
     def write(self, offer: Offer) -> None: ...
 
 
