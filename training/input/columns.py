@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from models.errors import InputError
 
@@ -38,14 +38,16 @@ def match_columns(
     return matched
 
 
-def require(place: str, matched: Mapping[str, str], needed: Collection[str], header: Sequence[str]) -> None:
-    """Raise InputError unless all needed names have their column."""
-    missing = [name for name in needed if name not in matched]
-    if missing:
-        name = missing[0]
-        raise InputError(
-            f"{place}: no column '{name}'{suggestion(name, header)}. If it has another name, say --columns {name}=NAME"
-        )
+def require(
+    place: str, matched: Mapping[str, str], needed: Iterable[str], header: Sequence[str], usual: Mapping[str, str] | None = None
+) -> None:
+    """Raise InputError unless all needed names have their column; `usual` gives what the columns are called."""
+    for name in needed:
+        if name not in matched:
+            column = (usual or {}).get(name, name)
+            raise InputError(
+                f"{place}: no column '{column}'{suggestion(column, header)} (if it has another name: --columns {name}=NAME)"
+            )
 
 
 def suggestion(name: str, known: Collection[str]) -> str:

@@ -153,7 +153,7 @@ def _decode(path: Path, head: bytes) -> str:
     except UnicodeDecodeError as error:
         if len(first_line) < HEAD_BYTES:
             raise InputError(
-                f"{path}:1: byte {error.start} is not UTF-8; save it as UTF-8 (such as iconv -f WINDOWS-1252 -t UTF-8)"
+                f"{path}:1: byte {error.start + 1} is not UTF-8; save it as UTF-8 (such as iconv -f WINDOWS-1252 -t UTF-8)"
             ) from None
     return head.decode("utf-8-sig", "replace")
 

@@ -58,7 +58,7 @@ def read(
     first = files[0]
     place = str(first.path)
     columns = match_columns(place, first.columns, COLUMNS)
-    require(place, columns, COLUMNS, first.columns)
+    require(place, columns, COLUMNS, first.columns, COLUMNS)
     table = open_rows(engine, name, files, columns).table
     goods = engine.read_parquet(data_file(place, "products"), table_name=f"{name}_products")
     other = _other_than_goods(goods)

@@ -43,7 +43,7 @@ def read(
     first = files[0]
     place = str(first.path)
     columns = match_columns(place, first.columns, COLUMNS, chosen)
-    require(place, columns, NEEDED, first.columns)
+    require(place, columns, NEEDED, first.columns, COLUMNS)
     opened = open_rows(engine, name, files, columns)
     texts = {
         column: text_of(opened.table[column], place) if column in columns else ibis.null("string") for column in COLUMNS

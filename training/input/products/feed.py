@@ -10,7 +10,7 @@ from ibis.backends.duckdb import Backend
 
 from models.errors import InputError
 from training.input.cells import text_of
-from training.input.columns import match_columns, require
+from training.input.columns import match_columns, suggestion
 from training.input.engine import count_of, reading
 from training.input.files import InputFile, find_files, look_at
 from training.input.products.xml_feed import xml_to_parquet
@@ -77,11 +77,7 @@ def _read_file(engine: Backend, path: Path, file: InputFile, number: int) -> tup
     matched = match_columns(str(path), file.columns, {name: name for name in ATTRIBUTES})
     for name in ("id", "title"):
         if name not in matched:
-            # --columns renames purchases only.
-            try:
-                require(str(path), matched, [name], file.columns)
-            except InputError as error:
-                raise InputError(str(error).split(". If it has")[0] + "; a feed has Merchant Center's attribute names") from None
+            raise InputError(f"{path}: no column '{name}'{suggestion(name, file.columns)} (attributes are named as in Merchant Center)")
     opened = open_rows(engine, f"feed_view_{number}", [file], matched)
     table = opened.table
     texts = {
