@@ -85,7 +85,8 @@ class Audience:
         once = (name for name, first in zip(self._read(self.ids), self._first, strict=False) if first)
         while block := list(islice(once, BLOCK)):
             found = find_customers(self.database, block)
-            self.left_out[NOT_KNOWN] += len(block) - len(found)
+            if len(found) < len(block):
+                self.left_out[NOT_KNOWN] += len(block) - len(found)
             yield from (found[name] for name in block if name in found)
 
     def _read(self, path: Path) -> Iterator[str]:

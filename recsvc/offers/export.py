@@ -29,6 +29,7 @@ class ExportSummary:
     files: list[Path] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
+        """As `--json` prints it; the share of fallbacks is of the offers written, 0 to 1."""
         """What `--json` prints."""
         return {
             "campaign": self.campaign,

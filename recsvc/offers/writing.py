@@ -24,6 +24,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class OfferWriter(Protocol):
+    """One format of file, open for offers."""
+
     """Takes one offer after another."""
 
     def write(self, offer: Offer) -> None: ...

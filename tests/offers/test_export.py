@@ -1,53 +1,15 @@
-"""`recsvc offers export` and `preview` on a trained model: who gets what, who is left out, and what files appear."""
+"""`recsvc offers export` on a trained model: who gets what, and who is left out."""
 
-import csv
-import fcntl
-import json
-import os
-import re
-import stat
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from models.registry import Registry
 from recsvc.customers.table import Customer
-from recsvc.engine import Engine
-from recsvc.offers.audience import Audience
 from recsvc.offers.campaign import load_campaign
-from recsvc.offers.export import export_offers
-from recsvc.offers.offer import Offer
 from recsvc.offers.selection import OfferMaker
-from recsvc.state import open_database
 from tests.conftest_shop import HABITS, run_recsvc
+from tests.offers.conftest import NOW, export
 from tests.offers.made_up import CAMPAIGN
-
-NOW = datetime(2026, 3, 3, tzinfo=UTC)
-
-
-def export(campaign: Path, store: Path, out: Path, *more: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The summary and the JSON lines of an export that must succeed."""
-    result = run_recsvc("offers", "export", campaign, "--store", store, "--out", out, "--json", *more)
-    assert result.exit_code == 0, result.stderr
-    lines = (out / "golden.jsonl").read_text(encoding="utf-8").splitlines()
-    return json.loads(result.stdout), [json.loads(line) for line in lines]
-
-
-@pytest.fixture(name="database")
-def fixture_database(shop_store: Path) -> Iterator[sa.Engine]:
-    engine = open_database(None, shop_store)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture(name="maker")
-def fixture_maker(shop_store: Path, campaign_file: Path) -> OfferMaker:
-    engine = Engine.from_bundle(Registry(shop_store).open())
-    return OfferMaker(load_campaign(campaign_file), engine, now=NOW)
 
 
 def test_only_who_agreed_and_has_an_address_is_written_to(
@@ -135,22 +97,6 @@ def test_nothing_personal_is_in_a_link_and_no_name_breaks_a_line(
                 assert "@" not in item["link"]
 
 
-def test_csv_and_jsonl_hold_the_same(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    _, lines = export(campaign_file, shop_store, tmp_path / "out")
-    with (tmp_path / "out" / "golden.csv").open(encoding="utf-8", newline="") as text:
-        rows = list(csv.DictReader(text))
-    assert len(rows) == len(lines)
-    for row, line in zip(rows, lines, strict=True):
-        assert row["customer_id"] == line["customer_id"]
-        assert row["subject"] == line["subject"]
-        for slot in line["slots"]:
-            for place, item in enumerate(slot["items"], 1):
-                assert row[f"{slot['name']}_{place}_id"] == item["item_id"]
-                assert row[f"{slot['name']}_{place}_price"] == item["price"]
-                assert float(row[f"{slot['name']}_{place}_price_value"]) == item["price_value"]
-                assert row[f"{slot['name']}_{place}_link"] == item["link"]
-
-
 def test_a_list_of_ids_says_who_and_in_which_order_and_nobody_twice(
     shop_store: Path, campaign_file: Path, tmp_path: Path
 ) -> None:
@@ -209,78 +155,6 @@ def test_a_store_without_a_model_says_so(campaign_file: Path, tmp_path: Path) ->
     assert "recsvc train" in result.stderr
 
 
-def test_nobody_left_to_write_to_leaves_the_old_files(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    export(campaign_file, shop_store, tmp_path / "out")
-    before = (tmp_path / "out" / "golden.jsonl").read_bytes()
-    with campaign_file.open("a", encoding="utf-8") as text:
-        text.write('\n[audience]\ntier = ["platinum"]\n')
-    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path / "out")
-    assert result.exit_code == 1
-    assert "nobody to write to, so no file was written; left out: 6 another tier" in result.stderr
-    assert (tmp_path / "out" / "golden.jsonl").read_bytes() == before
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["golden.csv", "golden.jsonl"]
-
-
-def test_files_are_for_their_owner_alone(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    export(campaign_file, shop_store, tmp_path / "out")
-    for path in (tmp_path / "out").iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_an_export_that_breaks_leaves_the_old_files(
-    database: sa.Engine, maker: OfferMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "out"
-    export_offers(Audience.of(database, maker.campaign), maker, out, formats=("jsonl",))
-    before = (out / "golden.jsonl").read_bytes()
-
-    def breaks(customers: Iterator[Customer]) -> Iterator[Offer]:
-        yield next(OfferMaker(maker.campaign, maker.engine, now=NOW).offers(customers))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(maker, "offers", breaks)
-    with pytest.raises(KeyboardInterrupt):
-        export_offers(Audience.of(database, maker.campaign), maker, out, formats=("jsonl",))
-    assert [path.name for path in out.iterdir()] == ["golden.jsonl"]
-    assert (out / "golden.jsonl").read_bytes() == before
-
-
-def test_what_a_killed_export_left_is_overwritten(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / ".golden.jsonl.part").write_bytes(b"x" * 1_000_000)
-    _, lines = export(campaign_file, shop_store, out)
-    assert len(lines) == 4
-    assert sorted(path.name for path in out.iterdir()) == ["golden.csv", "golden.jsonl"]
-
-
-def test_two_exports_of_one_campaign_do_not_mix(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    held = os.open(out / ".golden.jsonl.part", os.O_RDWR | os.O_CREAT)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    try:
-        result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", out)
-    finally:
-        os.close(held)
-    assert result.exit_code == 1
-    assert "another export is writing" in result.stderr
-    assert not (out / "golden.csv").exists()
-
-
-def test_a_folder_that_cannot_be_made_is_an_error(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path / "file" / "out")
-    assert result.exit_code == 2
-    assert "choose another --out" in result.stderr
-
-
-def test_an_unknown_format_is_an_error(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path, "--format", "xlsx")
-    assert result.exit_code == 2
-    assert "'xlsx' is none of csv, jsonl" in result.stderr
-
-
 def test_complements_go_with_the_last_order(maker: OfferMaker, campaign_file: Path) -> None:
     text = CAMPAIGN.replace('scenario = "discover"\nn = 1', 'scenario = "complements"\nn = 2')
     campaign_file.write_text(text.replace('scenario = "again"', 'scenario = "home"'), encoding="utf-8")
@@ -296,38 +170,3 @@ def test_complements_go_with_the_last_order(maker: OfferMaker, campaign_file: Pa
     assert items
     assert not {item.item_id for item in items} & bought
     assert {item.source for item in items} == {"complements"}
-
-
-def test_preview_writes_the_mail_of_one_customer(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "mail.html"
-    result = run_recsvc(
-        "offers", "preview", campaign_file, "--customer", "coffee-1", "--store", shop_store, "--out", out
-    )
-    assert result.exit_code == 0
-    assert "note" not in result.stderr
-    assert "subject: Neues" in result.stderr
-    shown = out.read_text(encoding="utf-8")
-    assert '<html lang="de"' in shown
-    assert "Hallo Kim," in shown
-    assert re.search(r"Kaffee|Coffee", shown)
-
-
-@pytest.mark.parametrize(
-    ("customer", "notes"),
-    [
-        ("bath-5", ["customer bath-5 would get no mail: no consent to e-mail"]),
-        ("bath-6", ["customer bath-6 would get no mail: no e-mail address"]),
-        ("bath-4", ["customer bath-4 has not agreed to a profile, so this is what is popular with everybody"]),
-        ("coffee-2", ["customer coffee-2 is not in the customer table and would get no mail"]),
-        ("newcomer", ["the model does not know customer newcomer, so this is what is popular"]),
-    ],
-)
-def test_preview_notes_what_the_customer_would_not_get(
-    shop_store: Path, campaign_file: Path, customer: str, notes: list[str]
-) -> None:
-    result = run_recsvc(
-        "offers", "preview", campaign_file, "--customer", customer, "--store", shop_store, "--text", "--locale", "en"
-    )
-    assert result.exit_code == 0
-    assert [line.removeprefix("note: ") for line in result.stderr.splitlines() if line.startswith("note")] == notes
-    assert "Unsubscribe: https://shop.example/abmelden?a=1&b=2" in result.stdout
