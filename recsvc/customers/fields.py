@@ -65,7 +65,6 @@ def parse_locale(value: object) -> str | None:
 
 def parse_points(value: object) -> int | None:
     """A whole number; Parquet files give it as 120.0 where others of the column are missing."""
-    """Loyalty points as a whole number; None where there are none. Raises FieldError for anything else."""
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
     try:

@@ -30,7 +30,6 @@ class ExportSummary:
 
     def as_json(self) -> dict[str, object]:
         """As `--json` prints it; the share of fallbacks is of the offers written, 0 to 1."""
-        """What `--json` prints."""
         return {
             "campaign": self.campaign,
             "model_version": self.model_version,

@@ -24,9 +24,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class OfferWriter(Protocol):
-    """One format of file, open for offers."""
-
-    """Takes one offer after another."""
+    """One format of file, open for offers, which it takes one after another."""
 
     def write(self, offer: Offer) -> None: ...
 
