@@ -11,7 +11,7 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
-from recsvc.http.schemas import Alive, Problem, Readiness, RecommendAnswer, RecommendRequest
+from recsvc.http.schemas import MOST_IDS, Alive, Problem, Readiness, RecommendAnswer, RecommendRequest
 
 ABOUT = """Lists of items for a shop's pages: for a customer, for an item, for a cart, or what is popular.
 
@@ -186,6 +186,8 @@ def _parameters() -> list[dict[str, Any]]:
             schema |= next(option for option in schema.pop("anyOf") if option.get("type") != "null")
         if found.get("default"):
             schema["default"] = found["default"]
+        if name in MOST_IDS:
+            del schema["items"]["minLength"]  # an empty id in an address does not count
         lists = {"style": "form", "explode": True} if schema.get("type") == "array" else {}
         parameters.append({"name": name, "in": "query", "description": found["description"], "schema": schema, **lists})
     return parameters

@@ -16,11 +16,11 @@ from werkzeug.http import parse_accept_header
 
 from recsvc.engine import Query
 from recsvc.http.problems import ProblemError
-from recsvc.http.schemas import ITEM_FIELDS, LARGEST_BODY, RecommendRequest
+from recsvc.http.schemas import ITEM_FIELDS, LARGEST_BODY, MOST_IDS, RecommendRequest
 from recsvc.i18n import LANGUAGES, SOURCE_LANGUAGE
 
-LISTS = frozenset({"items", "session_items", "exclude", "fields"})
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")
+LISTS = frozenset({*MOST_IDS, "fields"})
+WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
 SHOWN_CHARACTERS = 40
 
 
@@ -39,21 +39,23 @@ class Question:
 
 
 def question_from_address(request: Request) -> Question:
-    """Read the query string. Lists are repeated parameters or commas: `items=a,b&items=c`; empty entries do not count.
+    """Read the query string. Lists are repeated parameters or commas: `items=a,b&items=c`; an empty id does not count,
+    so that a page with an empty cart may ask `items=`.
 
     Raises ProblemError (400) that names each parameter at fault.
     """
     values: dict[str, Any] = {}
     for name, given in request.args.lists():
         if name in LISTS:
-            values[name] = [part for text in given for part in text.split(",") if part]
+            parts = [part for text in given for part in text.split(",")]
+            droppable = len(parts) <= MOST_IDS.get(name, 0)
+            values[name] = [part for part in parts if part] if droppable else parts
         elif len(given) > 1:
             detail = f"{shown(name)} is given {len(given)} times; expected once"
             raise ProblemError(HTTPStatus.BAD_REQUEST, detail, errors=[{"parameter": name, "detail": detail}])
         else:
-            values[name] = int(given[0]) if name == "n" and WHOLE_NUMBER.fullmatch(given[0]) else given[0]
-    if values.get("fields") == []:
-        del values["fields"]
+            number = WHOLE_NUMBER.fullmatch(given[0]) if name == "n" else None
+            values[name] = int(number[1]) if number else given[0]
     try:
         asked = RecommendRequest.model_validate(values)
     except ValidationError as error:

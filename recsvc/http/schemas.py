@@ -3,16 +3,23 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from models.scenarios import SCENARIOS
 from recsvc.i18n import LANGUAGES
 
 LARGEST_BODY = 262_144
 LONGEST_ID = 1_000
+MOST_IDS = {"items": 100, "session_items": 100, "exclude": 1_000}
 ITEM_FIELDS = (
     "score", "source", "reason", "title", "price", "sale_price", "currency", "link", "image_link", "category", "brand",
 )  # fmt: skip
+
+
+def _whole(value: object) -> object:
+    """57.0 is 57: JSON has one kind of number, and some languages write every one of them with a point."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
 
 ItemId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 
@@ -25,11 +32,15 @@ class RecommendRequest(BaseModel):
     customer_id: ItemId | None = Field(
         None, description="Whose list; a customer that no training saw gets what is popular."
     )
-    items: list[ItemId] = Field([], max_length=100, description="A product page's item or a cart: what goes with it?")
-    session_items: list[ItemId] = Field([], max_length=100, description="What the visitor looked at just now.")
+    items: list[ItemId] = Field(
+        [], max_length=MOST_IDS["items"], description="A product page's item or a cart: what goes with it?"
+    )
+    session_items: list[ItemId] = Field(
+        [], max_length=MOST_IDS["session_items"], description="What the visitor looked at just now."
+    )
     scenario: Literal[SCENARIOS] = Field("home", description="The kind of list.")  # type: ignore[valid-type]
-    n: int = Field(10, ge=1, le=100, description="How many items at most.")
-    exclude: list[ItemId] = Field([], max_length=1000, description="Items that must not be in the list.")
+    n: Annotated[int, BeforeValidator(_whole)] = Field(10, ge=1, le=100, description="How many items at most.")
+    exclude: list[ItemId] = Field([], max_length=MOST_IDS["exclude"], description="Items that must not be in the list.")
     locale: str | None = Field(
         None,
         pattern=rf"^({'|'.join(LANGUAGES)})([-_][A-Za-z]{{2}})?$",

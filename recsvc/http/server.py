@@ -34,8 +34,10 @@ LOGS = {
 }
 
 
-def run(settings: ServeSettings, *, say: Callable[[str], None]) -> None:
-    """Serve until told to stop; `say` gets a line for people now and then.
+def run(
+    settings: ServeSettings, *, say: Callable[[str], None], welcome: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until told to stop; `say` gets a line for people now and then, `welcome` is called once requests are answered.
 
     Port 0 takes a free one. On SIGTERM the workers finish what they are answering, for at most DRAIN_SECONDS. Raises
     RefusedError for a port that is taken and for a host that others can reach while no key protects it.
@@ -66,7 +68,7 @@ def run(settings: ServeSettings, *, say: Callable[[str], None]) -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=DRAIN_SECONDS,
         )
-        threading.Thread(target=_announce, args=(settings, say), daemon=True).start()
+        threading.Thread(target=_announce, args=(settings, say, welcome), daemon=True).start()
         server.serve(target_loader=partial(_load_worker, settings), wrap_loader=False)
 
 
@@ -121,7 +123,7 @@ def free_port(host: str, port: int) -> int:
         return found
 
 
-def _announce(settings: ServeSettings, say: Callable[[str], None]) -> None:
+def _announce(settings: ServeSettings, say: Callable[[str], None], welcome: Callable[[], None]) -> None:
     """Say where the service is once it answers."""
     while True:
         try:
@@ -131,3 +133,4 @@ def _announce(settings: ServeSettings, say: Callable[[str], None]) -> None:
             time.sleep(0.05)
     workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
     say(f"recsvc answers at {settings.address} ({workers}); what to ask: {settings.address}/docs. Ctrl-C ends it.")
+    welcome()

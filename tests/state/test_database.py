@@ -122,7 +122,7 @@ def test_writers_wait_for_each_other(database: sa.Engine) -> None:
             for _ in range(10):
                 with writing(database) as connection:
                     points = connection.scalar(sa.select(customers.c.points).with_for_update())
-                    connection.execute(customers.update().values(points=points + 1))
+                    connection.execute(customers.update().values(points=(points or 0) + 1))
         except sa.exc.SQLAlchemyError as error:
             failures.append(error)
 
