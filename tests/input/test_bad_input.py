@@ -10,7 +10,7 @@ import pytest
 from models.errors import InputError, SettingsError
 from models.settings import read_section
 from tests.input.small_shops import NOW, Line, Read, lines_of
-from training.input import InputSettings, PurchaseSource, parse_columns, read_shop
+from training.input import InputSettings, PurchaseSource, read_shop
 
 HEADER = "customer_id,order_id,item_id,quantity,unit_price,timestamp\n"
 GOOD = HEADER + "".join(f"c{i},o{i},i{i % 7},1,2.50,2026-01-{i % 28 + 1:02}\n" for i in range(100))
@@ -162,9 +162,14 @@ def test_a_few_rows_of_another_encoding_are_rejects(read: Read, tmp_path: Path) 
 def test_broken_json_lines_are_rejects(read: Read, tmp_path: Path) -> None:
     path = tmp_path / "purchases.jsonl"
     good = "".join(f'{{"customer_id": {i}, "item_id": "i{i}", "timestamp": {1767225600 + i}}}\n' for i in range(60))
-    path.write_text(good + '\n{"customer_id": 1,\n[1]\n{"customer_id": 900.0, "item_id": "i1", "timestamp": "2026-01-01"}\n')
+    path.write_text(
+        good + '\n{"customer_id": 1,\n[1]\n{"customer_id": 900.0, "item_id": "i1", "timestamp": "2026-01-01"}\n'
+    )
     shop = read(path)
-    assert rejects(tmp_path) == [(62, "the line is not a JSON object", None), (63, "the line is not a JSON object", None)]
+    assert rejects(tmp_path) == [
+        (62, "the line is not a JSON object", None),
+        (63, "the line is not a JSON object", None),
+    ]
     assert shop.data.customers.find("900") >= 0
 
 
@@ -187,7 +192,10 @@ def test_a_place_without_files(read: Read, tmp_path: Path) -> None:
     [
         ({"format": "shopfy"}, "unknown format 'shopfy'; did you mean 'shopify'?"),
         ({"columns": {"customer": "c"}}, "unknown column 'customer'; did you mean 'customer_id'?"),
-        ({"columns": {"item_id": "itm_id"}}, "no column 'itm_id' for item_id, as --columns says; did you mean 'item_id'?"),
+        (
+            {"columns": {"item_id": "itm_id"}},
+            "no column 'itm_id' for item_id, as --columns says; did you mean 'item_id'?",
+        ),
         ({"columns": {"item_id": "order_id"}}, "the column 'order_id' is used for two"),
         ({"query": "SELECT 1"}, "a query needs a database URL"),
         ({"format": "shopify"}, "no column 'Name'"),
@@ -200,13 +208,6 @@ def test_arguments_that_do_not_fit(read: Read, options: dict[str, object], messa
     with pytest.raises(InputError) as stopped:
         read(GOOD, **options)
     assert message in str(stopped.value)
-
-
-@pytest.mark.parametrize("text", ["customer_id", "customer_id=", "=x", "item_id=a,item_id=b"])
-def test_columns_that_are_none(text: str) -> None:
-    with pytest.raises(InputError, match="--columns"):
-        parse_columns(text)
-    assert parse_columns("customer_id=cust, item_id = sku") == {"customer_id": "cust", "item_id": "sku"}
 
 
 def test_settings_that_are_none() -> None:
@@ -225,7 +226,18 @@ def test_no_source_at_all(tmp_path: Path) -> None:
 
 
 def test_odd_ids_are_kept_as_they_are(read: Read) -> None:
-    ids = ["a b", "🍓 Erdbeere", "007", "7", "x" * 512, "semi;colon", "100%", "../etc", "'; DROP TABLE rows_0; --", "NA"]
+    ids = [
+        "a b",
+        "🍓 Erdbeere",
+        "007",
+        "7",
+        "x" * 512,
+        "semi;colon",
+        "100%",
+        "../etc",
+        "'; DROP TABLE rows_0; --",
+        "NA",
+    ]
     rows = "".join(f'k{i},o{i},"{item}",1,1,2026-01-01\n' for i, item in enumerate(ids))
     shop = read(HEADER + rows)
     assert list(shop.data.catalogue.items.table) == sorted(ids)
@@ -264,7 +276,8 @@ def test_two_files_of_other_columns(read: Read, tmp_path: Path) -> None:
     (tmp_path / "in" / "b.csv").write_text("timestamp;item_id;customer_id\n2026-01-02;i2;c2\n")
     (tmp_path / "in" / "c.jsonl").write_text('{"timestamp": "2026-01-03", "item_id": 7, "customer_id": "c1"}\n')
     pq.write_table(
-        pa.table({"item_id": [7], "customer_id": [2.0], "timestamp": [pa.scalar(1767571200).as_py()]}), tmp_path / "in" / "d.parquet"
+        pa.table({"item_id": [7], "customer_id": [2.0], "timestamp": [pa.scalar(1767571200).as_py()]}),
+        tmp_path / "in" / "d.parquet",
     )
     shop = read(tmp_path / "in")
     assert lines_of(shop) == [

@@ -3,6 +3,6 @@
 from training.input.products import ProductSettings
 from training.input.report import InputReport
 from training.input.shop import Shop, read_shop
-from training.input.sources import InputSettings, PurchaseSource, parse_columns
+from training.input.sources import InputSettings, PurchaseSource
 
-__all__ = ["InputReport", "InputSettings", "ProductSettings", "PurchaseSource", "Shop", "parse_columns", "read_shop"]
+__all__ = ["InputReport", "InputSettings", "ProductSettings", "PurchaseSource", "Shop", "read_shop"]

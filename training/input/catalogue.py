@@ -1,5 +1,7 @@
 """The catalogue of a training: every item of the feed and every item bought."""
 
+from typing import TypeVar
+
 import ibis
 import ibis.expr.types as ir
 import numpy as np
@@ -11,6 +13,7 @@ from models.errors import InputError
 from models.strings import IdIndex, StringTable
 from training.input.report import Finding
 
+Kind = TypeVar("Kind", np.int64, np.uint8, np.bool_)
 EXAMPLES = 3
 DEFAULT_TIMES = {"sale_from": ALWAYS, "sale_until": NEVER, "available_from": ALWAYS, "expires": NEVER}
 
@@ -18,13 +21,18 @@ DEFAULT_TIMES = {"sale_from": ALWAYS, "sale_until": NEVER, "available_from": ALW
 def describe_items(items: ir.Table, rows: ir.Table, feed: ir.Table | None) -> pa.Table:
     """One row an item in the order of its code: id, TEXTS, NUMBERS, TIMES, availability, listed, in_feed.
 
-    What a feed does not have keeps the name that its purchases give it, or its id, and is listed only where there is no feed.
+    What a feed does not have keeps the name that its purchases give it, or its id, and is listed only where there is
+    no feed.
     """
     named = rows.filter(rows.title.notnull()).group_by(bought_id=rows.item).agg(name=rows.title.max())
     known = items.left_join(named, items.id == named.bought_id)
     if feed is None:
         described = known.select(
-            "code", "id", title=ibis.coalesce(known.name, known.id), listed=ibis.literal(True), in_feed=ibis.literal(False)
+            "code",
+            "id",
+            title=ibis.coalesce(known.name, known.id),
+            listed=ibis.literal(True),
+            in_feed=ibis.literal(False),
         )
     else:
         columns = {name: feed[name] for name in (*TEXTS, *NUMBERS, *TIMES, "availability", "listed")}
@@ -40,12 +48,16 @@ def describe_items(items: ir.Table, rows: ir.Table, feed: ir.Table | None) -> pa
 
 
 def items_outside(items: pa.Table, bought: NDArray[np.bool_]) -> tuple[Finding, Finding]:
-    """Items bought that the feed does not have, and items of the feed never bought; raises InputError if they do not meet."""
+    """Items bought that the feed does not have, and items of the feed never bought.
+
+    Raises InputError where no item is both.
+    """
     in_feed = items["in_feed"].to_numpy(zero_copy_only=False)
     if not (in_feed & bought).any():
         examples = [repr(items["id"][int(np.flatnonzero(mask)[0])].as_py()) for mask in (bought, in_feed)]
         raise InputError(
-            f"no item bought is in the products feed: purchases have ids like {examples[0]}, the feed has ids like {examples[1]}"
+            f"no item bought is in the products feed: purchases have ids like {examples[0]}, "
+            f"the feed has ids like {examples[1]}"
         )
     return _finding(items, bought & ~in_feed, "bought, but not in the catalogue"), _finding(
         items, in_feed & ~bought, "in the catalogue, but never bought"
@@ -90,12 +102,14 @@ def _column(items: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
-def _filled(column: pa.ChunkedArray, default: int | bool, kind: type[np.generic]) -> NDArray[np.generic]:
+def _filled(column: pa.ChunkedArray, default: int, kind: type[Kind]) -> NDArray[Kind]:
     arrow = pa.from_numpy_dtype(kind)
-    return column.cast(arrow).fill_null(pa.scalar(default, arrow)).to_numpy(zero_copy_only=False).astype(kind)
+    return np.asarray(
+        column.cast(arrow).fill_null(pa.scalar(kind(default), arrow)).to_numpy(zero_copy_only=False), kind
+    )
 
 
 def _categories(items: pa.Table) -> tuple[NDArray[np.int32], StringTable]:

@@ -25,7 +25,9 @@ def text_of(column: ir.Column, place: str) -> ir.StringColumn:
         raise InputError(f"{place}: is nested ({kind}); expected plain values")
     if kind.is_floating():
         whole = column.round(0)
-        text = ((column == whole) & (column.abs() < 1e15)).ifelse(column.try_cast("int64").cast("string"), column.cast("string"))
+        text = ((column == whole) & (column.abs() < 1e15)).ifelse(
+            column.try_cast("int64").cast("string"), column.cast("string")
+        )
     elif kind.is_decimal():
         text = column.cast("string").re_replace(r"\.0+$", "")
     else:

@@ -17,7 +17,8 @@ def match_columns(
 ) -> dict[str, str]:
     """Which column of `header` holds each name; names without one are left out.
 
-    `names` gives each canonical name its usual column, `chosen` the user's own; a chosen one must be there, or InputError.
+    `names` gives each canonical name its usual column, `chosen` the user's own; raises InputError where a chosen one is
+    not there.
     """
     chosen = chosen or {}
     matched = {}
@@ -30,7 +31,9 @@ def match_columns(
         if not found:
             found = [entry for entry in header if normalised(entry) == normalised(column)]
         if len(found) > 1:
-            raise InputError(f"{place}: the column '{column}' is there {len(found)} times; rename or remove all but one")
+            raise InputError(
+                f"{place}: the column '{column}' is there {len(found)} times; rename or remove all but one"
+            )
         if found:
             matched[name] = found[0]
         elif name in chosen:
@@ -39,14 +42,19 @@ def match_columns(
 
 
 def require(
-    place: str, matched: Mapping[str, str], needed: Iterable[str], header: Sequence[str], usual: Mapping[str, str] | None = None
+    place: str,
+    matched: Mapping[str, str],
+    needed: Iterable[str],
+    header: Sequence[str],
+    usual: Mapping[str, str] | None = None,
 ) -> None:
     """Raise InputError unless all needed names have their column; `usual` gives what the columns are called."""
     for name in needed:
         if name not in matched:
             column = (usual or {}).get(name, name)
             raise InputError(
-                f"{place}: no column '{column}'{suggestion(column, header)} (if it has another name: --columns {name}=NAME)"
+                f"{place}: no column '{column}'{suggestion(column, header)} "
+                f"(if it has another name: --columns {name}=NAME)"
             )
 
 

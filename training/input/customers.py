@@ -18,7 +18,10 @@ NAMES = ("customer_id", "tier", "locale")
 
 
 def read_segments(engine: Backend, location: Path) -> dict[str, str]:
-    """customer_id → 'tier/locale', or whichever of the two the file has; empty where it has neither. The last row counts."""
+    """customer_id → 'tier/locale', or whichever of the two the file has; empty where it has neither.
+
+    The last row of a customer counts.
+    """
     segments: dict[str, str] = {}
     for number, path in enumerate(find_files(str(location))):
         file = look_at(path)

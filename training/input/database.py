@@ -22,17 +22,21 @@ def shown_url(url: str) -> str:
     try:
         return sqlalchemy.make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
-        return url.split("://")[0] + "://…"
+        return url.split("://", maxsplit=1)[0] + "://…"
 
 
 def export_query(url: str, query: str, path: Path) -> None:
-    """Write what the query returns to `path`, every cell as text or null; raises InputError with the database's own words."""
+    """Write what the query returns to `path`, every cell as text or null.
+
+    Raises InputError with the database's own words.
+    """
     place = shown_url(url)
     engine = _engine(url, place)
     try:
-        with engine.connect().execution_options(stream_results=True, yield_per=BATCH_ROWS) as connection:
-            if engine.dialect.name == "postgresql":
-                connection = connection.execution_options(postgresql_readonly=True)
+        options: dict[str, Any] = {"stream_results": True, "yield_per": BATCH_ROWS}
+        if engine.dialect.name == "postgresql":
+            options["postgresql_readonly"] = True
+        with engine.connect().execution_options(**options) as connection:
             result = connection.execute(sqlalchemy.text(query))
             if not result.returns_rows:
                 raise InputError(f"{place}: the query returns no rows; expected a SELECT")
@@ -55,10 +59,9 @@ def _engine(url: str, place: str) -> sqlalchemy.Engine:
         parsed = sqlalchemy.make_url(url)
         if parsed.drivername in DRIVERS:
             parsed = parsed.set(drivername=DRIVERS[parsed.drivername])
-        if parsed.get_backend_name() == "sqlite":
-            # SQLite would create a file that is not there.
-            if not parsed.database or not Path(parsed.database).is_file():
-                raise InputError(f"{place}: no such file")
+        # SQLite would create a file that is not there.
+        if parsed.get_backend_name() == "sqlite" and not (parsed.database and Path(parsed.database).is_file()):
+            raise InputError(f"{place}: no such file")
         return sqlalchemy.create_engine(parsed)
     except NoSuchModuleError:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The table engine: Ibis on a DuckDB file in the training's work directory, so that tables larger than memory go through."""
+"""The table engine: Ibis on a DuckDB file in the training's work directory, for tables larger than memory."""
 
 import os
 import warnings

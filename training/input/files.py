@@ -49,10 +49,15 @@ class InputFile:
 
 
 def find_files(location: str, kinds: Sequence[Kind] = ("csv", "json", "parquet")) -> list[Path]:
-    """The readable files of a file name, glob or directory (with its sub-directories), sorted; raises InputError for none."""
+    """The readable files of a file name, glob or directory (with its sub-directories), sorted.
+
+    Raises InputError where there is none.
+    """
     path = Path(location).expanduser()
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_readable(file.relative_to(path), kinds))
+        found = sorted(
+            file for file in path.rglob("*") if file.is_file() and _is_readable(file.relative_to(path), kinds)
+        )
         if not found:
             raise InputError(f"{location}: the directory has no {_endings(kinds)} file")
         return found
@@ -60,9 +65,11 @@ def find_files(location: str, kinds: Sequence[Kind] = ("csv", "json", "parquet")
         return [path]
     if path.exists():
         raise InputError(f"{location}: is neither a file nor a directory")
-    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207 - the pattern may be absolute
     if not found:
-        raise InputError(f"{location}: no such file" + (" (nothing matches the pattern)" if glob.has_magic(str(path)) else ""))
+        raise InputError(
+            f"{location}: no such file" + (" (nothing matches the pattern)" if glob.has_magic(str(path)) else "")
+        )
     return found
 
 
@@ -94,7 +101,9 @@ def look_at(path: Path) -> InputFile:
     if kind == "xml":
         return InputFile(path, kind, (), compression)
     if kind == "json":
-        return InputFile(path, kind, _json_keys(path, text, complete=len(head) < HEAD_BYTES), compression, is_array=start == "[")
+        return InputFile(
+            path, kind, _json_keys(path, text, complete=len(head) < HEAD_BYTES), compression, is_array=start == "["
+        )
     separator, columns = _header(path, text)
     return InputFile(path, kind, columns, compression, separator)
 
@@ -153,7 +162,8 @@ def _decode(path: Path, head: bytes) -> str:
     except UnicodeDecodeError as error:
         if len(first_line) < HEAD_BYTES:
             raise InputError(
-                f"{path}:1: byte {error.start + 1} is not UTF-8; save it as UTF-8 (such as iconv -f WINDOWS-1252 -t UTF-8)"
+                f"{path}:1: byte {error.start + 1} is not UTF-8; "
+                "save it as UTF-8 (such as iconv -f WINDOWS-1252 -t UTF-8)"
             ) from None
     return head.decode("utf-8-sig", "replace")
 

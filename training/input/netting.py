@@ -14,7 +14,7 @@ KEYS = ("order", "item")
 
 @dataclass(frozen=True)
 class NettedLines:
-    """`lines`: customer (−1: a guest), order, item (codes from 0), day, quantity, unit_price; one row an order and item.
+    """`lines`: customer (−1: a guest), order, item (codes from 0), day, quantity, unit_price; one an order and item.
 
     `customers` and `items` are the tables of codes and ids, `code` ascending with `id`.
     """
@@ -34,13 +34,15 @@ class NettedLines:
 def net_lines(engine: Backend, rows: ir.Table, feed_items: ir.Table | None) -> NettedLines:
     """Net the rows, all of them purchases or returns; `feed_items` has the column id of items that a feed adds.
 
-    Rows have: space (orders of one space share their ids), customer, order, line, item (text, customer, order and line nullable),
-    currency, quantity, price, time, is_return, place (ascending in the order read).
+    Rows have: space (orders of one space share their ids), customer, order, line, item (text; all but item may be
+    null), currency, quantity, price, time, is_return, place (ascending in the order read).
     """
     currency, currencies = _main_currency(rows)
     if currencies > 1:
         # Prices in several currencies have no mean.
-        rows = rows.mutate(price=(rows.currency.isnull() | (rows.currency == currency)).ifelse(rows.price, ibis.null("float64")))
+        rows = rows.mutate(
+            price=(rows.currency.isnull() | (rows.currency == currency)).ifelse(rows.price, ibis.null("float64"))
+        )
     ids = rows.select(id=rows.item).distinct()
     if feed_items is not None:
         ids = ids.union(feed_items.select("id"), distinct=True)
@@ -183,9 +185,9 @@ def _take_back(engine: Backend, bought: ir.Table, returned: ir.Table) -> tuple[i
 def _latest_first(bought: ir.Table, returned: ir.Table) -> ir.Table:
     """Take each return from the customer's latest earlier purchases of the item.
 
-    Purchases of one customer and item are a stack of units, on which a return eats from the top. With L the height of the
-    stack after each event (a walk that stops at 0), a purchase keeps what lies between the height before it and the least height
-    from it on.
+    Purchases of one customer and item are a stack of units, on which a return eats from the top. With L the height of
+    the stack after each event (a walk that stops at 0), a purchase keeps what lies between the height before it and
+    the least height from it on.
     """
     pair = ["customer", "item"]
     affected = returned.select(pair).distinct()
@@ -193,7 +195,14 @@ def _latest_first(bought: ir.Table, returned: ir.Table) -> ir.Table:
     untouched = bought.anti_join(affected, pair).select(*columns, "quantity")
     pushes = bought.semi_join(affected, pair).select(*columns, "quantity", change=ibis._.quantity, pops=0)
     pops = returned.select(
-        "order", "item", "customer", unit_price=ibis.null("float64"), time="time", quantity=0.0, change=-returned.quantity, pops=1
+        "order",
+        "item",
+        "customer",
+        unit_price=ibis.null("float64"),
+        time="time",
+        quantity=0.0,
+        change=-returned.quantity,
+        pops=1,
     )
     events = pushes.union(pops.cast(dict(pushes.schema().items())))
     # At the same moment a purchase comes before a return.

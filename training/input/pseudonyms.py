@@ -1,4 +1,4 @@
-"""E-mail addresses become pseudonyms: the same address gives the same customer, and nobody reads it back without the key."""
+"""E-mail addresses become pseudonyms: one address is one customer, and nobody reads it back without the key."""
 
 import hashlib
 import hmac
@@ -47,9 +47,7 @@ def pseudonym_key(path: Path) -> bytes:
     return key.encode()
 
 
-def with_pseudonyms(
-    engine: Backend, name: str, table: ir.Table, column: str, secret: Callable[[], bytes]
-) -> ir.Table:
+def with_pseudonyms(engine: Backend, name: str, table: ir.Table, column: str, secret: Callable[[], bytes]) -> ir.Table:
     """The table with each e-mail address in `column` replaced by its pseudonym; other values and nulls stay."""
     cleaned = table.mutate(address=table[column].strip().lower())
     distinct = cleaned.filter(cleaned.address.contains("@")).select("address").distinct().to_pyarrow()["address"]
@@ -57,4 +55,6 @@ def with_pseudonyms(
     pairs = {"known": distinct, "pseudonym": pa.array([pseudonym(text.as_py(), key) for text in distinct], pa.string())}
     made = engine.create_table(name, ibis.memtable(pa.table(pairs)))
     joined = cleaned.left_join(made, [("address", "known")])
-    return joined.mutate(**{column: ibis.coalesce(joined.pseudonym, joined[column])}).drop("address", "known", "pseudonym")
+    return joined.mutate(**{column: ibis.coalesce(joined.pseudonym, joined[column])}).drop(
+        "address", "known", "pseudonym"
+    )

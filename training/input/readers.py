@@ -1,6 +1,9 @@
-"""Views over files. The one module with SQL of its own: Ibis has no word for these readers' options."""
+"""Views over files. The one module with SQL of its own: Ibis has no word for these readers' options.
 
-from collections.abc import Mapping, Sequence
+Names and texts in it are quoted by `_name` and `_text`: what the linter suspects are paths and columns of files.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis.expr.types as ir
@@ -19,8 +22,8 @@ class OpenedRows:
     """Rows of files that are laid out alike.
 
     `table` has the wanted columns, all text unless Parquet types them, `_file` (the path as given) and, for Parquet,
-    `_row` (from 0). For CSV, the records that could not be split into cells are in the table `refused`, once the view has been
-    read: exactly once, since each reading adds them anew.
+    `_row` (from 0). For CSV, the records that could not be split into cells are in the table `refused`, once the view
+    has been read: exactly once, since each reading adds them anew.
     """
 
     table: ir.Table
@@ -52,7 +55,7 @@ def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: M
             f"rejects_scan = {_text(refused + '_scan')}, rejects_limit = 0)"
         )
     with reading(str(first.path) if len(files) == 1 else f"{first.path} and {len(files) - 1} files like it"):
-        engine.raw_sql(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT {', '.join(chosen)} FROM {source}")
+        engine.raw_sql(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT {', '.join(chosen)} FROM {source}")  # noqa: S608
         return OpenedRows(engine.table(name), tuple(files), refused)
 
 
@@ -71,15 +74,15 @@ def open_objects(engine: Backend, name: str, files: Sequence[InputFile], fields:
         else:
             chosen, source = "json", _json_source(first, paths)
         chosen += f", {BROKEN} AS broken" if first.kind == "json" else ", false AS broken"
-        engine.raw_sql(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT {chosen}, {_name(FILE)} FROM {source}")
+        engine.raw_sql(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT {chosen}, {_name(FILE)} FROM {source}")  # noqa: S608
         return engine.table(name)
 
 
 def refused_records(engine: Backend, refused: str) -> ir.Table:
-    """CSV records that could not be split into cells: `_file`, `byte` (where it starts), `reason`, `text`; one row each."""
+    """CSV records that could not be split into cells: `_file`, `byte` (where it starts), `kind`, `detail`, `text`."""
     name = f"{refused}_rows"
     engine.raw_sql(
-        f"CREATE OR REPLACE TEMP TABLE {_name(name)} AS "
+        f"CREATE OR REPLACE TEMP TABLE {_name(name)} AS "  # noqa: S608
         f"SELECT s.file_path AS {_name(FILE)}, r.line_byte_position AS byte, min(r.error_type::VARCHAR) AS kind, "
         f"min(r.error_message) AS detail, min(ltrim(r.csv_line, chr(10) || chr(13))) AS text "
         f"FROM {_name(refused)} r JOIN {_name(refused + '_scan')} s USING (scan_id, file_id) GROUP BY ALL"
@@ -90,8 +93,8 @@ def refused_records(engine: Backend, refused: str) -> ir.Table:
 def _json_source(first: InputFile, paths: str) -> str:
     layout = "'array'" if first.is_array else "'newline_delimited', ignore_errors = true"
     return (
-        f"read_json_objects({paths}, format = {layout}, filename = {_text(FILE)}, compression = {_text(first.compression)}, "
-        f"maximum_object_size = {MAX_LINE_BYTES})"
+        f"read_json_objects({paths}, format = {layout}, filename = {_text(FILE)}, "
+        f"compression = {_text(first.compression)}, maximum_object_size = {MAX_LINE_BYTES})"
     )
 
 
@@ -112,5 +115,5 @@ def _name(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-def _list(values: object) -> str:
-    return "[" + ", ".join(values) + "]"  # type: ignore[call-overload]
+def _list(values: Iterable[str]) -> str:
+    return "[" + ", ".join(values) + "]"

@@ -28,7 +28,7 @@ REFUSALS = {
 
 @dataclass(frozen=True)
 class ReadFiles:
-    """Files that were read together into the table `checked`, and the table of records that could not be split at all."""
+    """Files read together into the table `checked`, and the table of records that could not be split at all."""
 
     format: str
     files: tuple[InputFile, ...]
@@ -115,5 +115,6 @@ def _insert(engine: Backend, table: pa.Table) -> None:
 def _examples(rejects: ir.Table, reason: str) -> tuple[str, ...]:
     first = rejects.filter(rejects.reason == reason).order_by("file", "line").limit(EXAMPLES).to_pyarrow().to_pylist()
     return tuple(
-        f"{row['file']}:{row['line']}: {row['reason']}" + (f": {row['value']!r}" if row["value"] else "") for row in first
+        f"{row['file']}:{row['line']}: {row['reason']}" + (f": {row['value']!r}" if row["value"] else "")
+        for row in first
     )

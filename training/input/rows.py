@@ -15,7 +15,7 @@ from training.input.readers import FILE, ROW
 LONGEST_ID = 512
 LARGEST_QUANTITY = 1e7
 LARGEST_PRICE = 1e9
-EARLIEST = datetime(1990, 1, 1)
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 RAW_CHARACTERS = 1000
 PURCHASES = r"^(purchase|sale|order|buy)$"
 RETURNS = r"^(return|refund)(ed)?$"
@@ -27,22 +27,23 @@ TEXTS = (*IDS, "type", "currency", "title")
 class RawRows:
     """Rows of a format, with some of the canonical columns of any type, and `_file`.
 
-    Optional columns: `_row` (from 0, the place in the file; where it is missing, a row's place in the table is its place in
-    the file), `title` (the item's name), `skip` (why a readable row is no purchase, null: it is one), `_broken` (true where
-    the row could not be parsed). `names` gives the file's name of a canonical column. `refused` is the table of CSV records
-    that could not be split. `keeps_text` is false where unread text may hold personal data. `warnings` says what the format
-    could not tell; `passed_over` counts, by reason, what was left out before it became a row.
+    Optional columns: `_row` (from 0, the place in the file; where it is missing, a row's place in the table is its
+    place in the file), `title` (the item's name), `skip` (why a readable row is no purchase, null: it is one),
+    `_broken` (true where the row could not be parsed). `names` gives the file's name of a canonical column. `refused`
+    is the table of CSV records that could not be split. With `has_addresses` the customers may be e-mail addresses,
+    and the files other personal data. `warnings` says what the format could not tell; `passed_over` counts, by
+    reason, what was left out before it became a row.
     """
 
     table: ir.Table
     names: Mapping[str, str]
     refused: str | None = None
-    keeps_text: bool = True
+    has_addresses: bool = False
     warnings: tuple[str, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
-@ibis.udf.scalar.builtin(name="chr")
+@ibis.udf.scalar.builtin(name="chr")  # type: ignore[untyped-decorator]
 def _character(code: int) -> str:  # type: ignore[empty-body]
     """The engine's own chr: a NUL byte cannot be written into a query."""
 
@@ -50,16 +51,21 @@ def _character(code: int) -> str:  # type: ignore[empty-body]
 def check_rows(engine: Backend, name: str, rows: RawRows, *, now: datetime, until: datetime | None) -> ir.Table:
     """A table `name` of all rows with typed values, or with a `reason` why unreadable, or a `skip` why not counted.
 
-    Columns: customer, order, line, item, title, currency (text), quantity (> 0), price (float64), time (UTC, naive), is_return,
-    reason, skip, value (the cell that the reason is about), raw (JSON of a row with a reason), `_file`, `_row`. Each step is a view: in one expression, every use
-    of a cell would compute it again.
+    Columns: customer, order, line, item, title, currency (text), quantity (> 0), price (float64), time (UTC, naive),
+    is_return, reason, skip, value (the cell that the reason is about), raw (JSON of a row with a reason), `_file`,
+    `_row`. Each step is a view: in one expression, every use of a cell would compute it again.
     """
     typed = engine.create_view(f"{name}_typed", _typed(rows))
-    judged = engine.create_view(f"{name}_judged", _judged(typed, now=now, until=until, has_skip="skip" in rows.table.columns))
+    judged = engine.create_view(
+        f"{name}_judged", _judged(typed, now=now, until=until, has_skip="skip" in rows.table.columns)
+    )
     written = {rows.names[column]: judged[f"{column}_raw"].cast("string")[:RAW_CHARACTERS] for column in _given(rows)}
     raw = ibis.struct(written).cast(dt.json).cast("string") if written else ibis.literal("{}")
     value = ibis.cases(
-        *((judged.reason.startswith(f"{column} "), judged[f"{column}_raw"].cast("string")[:100]) for column in _given(rows)),
+        *(
+            (judged.reason.startswith(f"{column} "), judged[f"{column}_raw"].cast("string")[:100])
+            for column in _given(rows)
+        ),
         else_=ibis.null("string"),
     )
     bad = judged.reason.notnull()
@@ -124,12 +130,15 @@ def _judged(typed: ir.Table, *, now: datetime, until: datetime | None, has_skip:
     problems += [
         (~typed.has_time, "timestamp is empty"),
         (typed.time.isnull(), "timestamp is not a date"),
-        (typed.time < ibis.literal(EARLIEST), f"timestamp is before {EARLIEST.year}"),
+        (typed.time < ibis.literal(naive_utc(EARLIEST)), f"timestamp is before {EARLIEST.year}"),
         (typed.time > ibis.literal(naive_utc(now) + timedelta(days=1)), "timestamp is in the future"),
         (typed.has_quantity & quantity.isnull(), "quantity is not a number"),
         ((quantity.abs() > LARGEST_QUANTITY) | quantity.isnan(), f"quantity is beyond {LARGEST_QUANTITY:,.0f}"),
         (typed.has_unit_price & price.isnull(), "unit_price is not a number"),
-        ((price < 0) | (price > LARGEST_PRICE) | price.isnan(), f"unit_price is not between 0 and {LARGEST_PRICE:,.0f}"),
+        (
+            (price < 0) | (price > LARGEST_PRICE) | price.isnan(),
+            f"unit_price is not between 0 and {LARGEST_PRICE:,.0f}",
+        ),
         (kind.notnull() & ~is_returned & ~kind.re_search(PURCHASES), "type is neither purchase nor return"),
     ]
     reason = _first_of(problems)
@@ -154,7 +163,9 @@ def _judged(typed: ir.Table, *, now: datetime, until: datetime | None, has_skip:
 
 
 def _first_of(conditions: Sequence[tuple[ir.BooleanValue, str]]) -> ir.StringValue:
-    return ibis.cases(*((condition.fill_null(False), what) for condition, what in conditions), else_=ibis.null("string"))
+    return ibis.cases(
+        *((condition.fill_null(False), what) for condition, what in conditions), else_=ibis.null("string")
+    )
 
 
 def naive_utc(moment: datetime) -> datetime:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ibis.expr.types as ir
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet
 from ibis.backends.duckdb import Backend
 from numpy.typing import NDArray
@@ -53,16 +54,17 @@ def read_shop(
     work_dir: Path,
     rejects_path: Path,
     tell: Callable[[str], None],
-    product_settings: ProductSettings = ProductSettings(),
+    product_settings: ProductSettings | None = None,
     previous_items: int | None = None,
     key_path: Path | None = None,
 ) -> Shop:
     """Read, check, net and code a shop's purchases.
 
     Raises InputError for what cannot be read or is too little to learn from, with the reasons, and RefusedError for a
-    products feed that has far fewer than `previous_items`. Unreadable rows are written to `rejects_path`; `work_dir` holds the
-    reader's tables while it runs; `tell` hears what is being done. Pseudonyms of e-mail addresses are made with the
-    key of RECSVC_HMAC_KEY, else with that in `key_path` (hmac.key beside the rejects), made when first needed.
+    products feed that has far fewer than `previous_items`. Unreadable rows are written to `rejects_path`; `work_dir`
+    holds the reader's tables while it runs; `tell` hears what is being done. Pseudonyms of e-mail addresses are made
+    with the key of RECSVC_HMAC_KEY, else with that in `key_path` (hmac.key beside the rejects), made when first
+    needed.
     """
     key_path = key_path or rejects_path.with_name("hmac.key")
     with open_engine(work_dir, settings.memory_gb) as engine:
@@ -76,8 +78,8 @@ def read_shop(
             shown = str(products or sources[0].location)
             tell(f"reading products from {shown}")
             feed = judge_feed(
-                engine, location, shown=shown, settings=product_settings, now=now.timestamp(), previous_items=previous_items,
-                work_dir=work_dir,
+                engine, location, shown=shown, settings=product_settings or ProductSettings(), now=now.timestamp(),
+                previous_items=previous_items, work_dir=work_dir,
             )  # fmt: skip
         tell("netting returns, numbering customers, orders and items")
         netted = net_lines(engine, staged.rows, feed.items if feed else None)
@@ -93,10 +95,12 @@ def read_shop(
     bought = np.zeros(len(items), bool)
     bought[lines.item] = True
     lines, kept_items = _compact(lines, "item", items["in_feed"].to_numpy(zero_copy_only=False))
+    kept = np.zeros(len(items), bool)
+    kept[kept_items] = True
     _stop_if_too_few(lines, len(kept_customers), int(bought.sum()))
     outside, unsold = items_outside(items, bought) if feed else (None, None)
     index = IdIndex.of([customer_ids[code] for code in kept_customers])
-    data = TrainingData(customers=index, catalogue=build_catalogue(items.take(kept_items)), lines=lines)
+    data = TrainingData(customers=index, catalogue=build_catalogue(items.filter(pa.array(kept))), lines=lines)
     segments, segment_names = number_segments(index, wanted)
     report = InputReport(
         sources=staged.sources,
@@ -128,17 +132,22 @@ def _own_products(engine: Backend, sources: Sequence[PurchaseSource], rows: ir.T
     """The products that come with a format, as a feed."""
     for source in sources:
         if source.format == "complete-journey":
-            return complete_journey.write_feed(engine, source.location, rows, work_dir / "complete_journey_products.parquet")
+            return complete_journey.write_feed(
+                engine, source.location, rows, work_dir / "complete_journey_products.parquet"
+            )
     return None
 
 
 def _warnings(netted: NettedLines, outside: Finding | None, n_bought: int) -> tuple[str, ...]:
     warnings = []
     if netted.currencies > 1:
-        warnings.append(f"purchases are in {netted.currencies} currencies; only prices in {netted.currency} are learned from")
+        warnings.append(
+            f"purchases are in {netted.currencies} currencies; only prices in {netted.currency} are learned from"
+        )
     if outside and outside.count > n_bought / 2:
         warnings.append(
-            f"{outside.count:,} of {n_bought:,} items bought are not in the catalogue; do purchases and products use the same ids?"
+            f"{outside.count:,} of {n_bought:,} items bought are not in the catalogue; "
+            "do purchases and products use the same ids?"
         )
     return tuple(warnings)
 
@@ -160,9 +169,13 @@ def _stop_if_too_few(lines: PurchaseLines, n_customers: int, n_items: int) -> No
     if not len(lines):
         raise InputError("no purchase is left to learn from: all rows are rejected, left out, or taken back by returns")
     if n_customers == 0:
-        raise InputError("all purchases are guests': no row has a customer_id; name its column with --columns customer_id=NAME")
+        raise InputError(
+            "all purchases are guests': no row has a customer_id; name its column with --columns customer_id=NAME"
+        )
     if n_customers == 1:
-        raise InputError("all purchases are one customer's; at least 2 customers are needed. Is customer_id the right column?")
+        raise InputError(
+            "all purchases are one customer's; at least 2 customers are needed. Is customer_id the right column?"
+        )
     if n_items == 1:
         raise InputError("all purchases are of one item; at least 2 items are needed. Is item_id the right column?")
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from models.errors import InputError
-
 CANONICAL = (
     "customer_id", "order_id", "line_id", "item_id", "quantity", "unit_price", "timestamp", "type", "currency",
 )  # fmt: skip
@@ -38,8 +36,8 @@ class InputSettings:
     """Section [purchases] of recsvc.toml.
 
     `max_rejected_share` is the share of unreadable rows from which on training stops. `max_lines_per_customer` keeps
-    the newest order lines of a customer beyond it, so that one till account does not outweigh a shop. `memory_gb` is what the
-    reader's engine may hold in memory before it moves to disk.
+    the newest order lines of a customer beyond it, so that one till account does not outweigh a shop. `memory_gb` is
+    what the reader's engine may hold in memory before it moves to disk.
     """
 
     max_rejected_share: float = 0.05
@@ -53,16 +51,3 @@ class InputSettings:
             raise ValueError(f"max_lines_per_customer is {self.max_lines_per_customer}; expected at least 1")
         if self.memory_gb < 0.25:
             raise ValueError(f"memory_gb is {self.memory_gb}; expected at least 0.25")
-
-
-def parse_columns(text: str) -> dict[str, str]:
-    """'customer_id=cust,item_id=sku' as a mapping; raises InputError for anything else."""
-    columns: dict[str, str] = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, equals, column = (piece.strip() for piece in part.partition("="))
-        if not (name and equals and column):
-            raise InputError(f"--columns: '{part}' is not NAME=COLUMN, as in customer_id=cust,item_id=sku")
-        if name in columns:
-            raise InputError(f"--columns: {name} is given twice")
-        columns[name] = column
-    return columns

@@ -17,6 +17,7 @@ from training.input.database import export_query, shown_url
 from training.input.engine import count_of, reading
 from training.input.files import InputFile, find_files, look_at
 from training.input.formats import FORMATS, complete_journey
+from training.input.pseudonyms import with_pseudonyms
 from training.input.readers import refused_records
 from training.input.rejects import ReadFiles, collect_rejects, findings, write_rejects
 from training.input.report import Finding, SourceReport
@@ -28,7 +29,7 @@ PLACES_A_READING = 1 << 40
 
 @dataclass(frozen=True)
 class StagedRows:
-    """`rows`: the checked rows that count, with `space` and `place` as `net_lines` wants them; and what became of the rest."""
+    """`rows`: the checked rows that count, with `space` and `place` for `net_lines`; and what became of the rest."""
 
     rows: ir.Table
     sources: tuple[SourceReport, ...]
@@ -65,13 +66,18 @@ def stage_sources(
         for group in group_files(files):
             number = len(readings)
             with reading(_place(group)):
-                raw = FORMATS[source.format](engine, f"raw_{number}", group, source.columns, secret)
+                raw = FORMATS[source.format](engine, f"raw_{number}", group, source.columns)
+                if raw.has_addresses:
+                    table = with_pseudonyms(engine, f"customers_{number}", raw.table, "customer_id", secret)
+                    raw = replace(raw, table=table)
                 checked = check_rows(engine, f"rows_{number}", raw, now=now, until=source.until)
             refused = refused_records(engine, raw.refused) if raw.refused else None
-            readings.append(ReadFiles(source.format, tuple(group), checked, refused, raw.keeps_text))
+            readings.append(ReadFiles(source.format, tuple(group), checked, refused, not raw.has_addresses))
             warnings += raw.warnings
             passed_over.update(raw.passed_over)
-            rows += sum(raw.passed_over.values()) + count_of(checked) + (count_of(refused) if refused is not None else 0)
+            rows += (
+                sum(raw.passed_over.values()) + count_of(checked) + (count_of(refused) if refused is not None else 0)
+            )
         reports.append(SourceReport(location=shown, format=source.format, files=len(files), rows=rows))
     rows_read = sum(report.rows for report in reports)
     if not rows_read:
@@ -117,7 +123,9 @@ def _files_of(source: PurchaseSource, export: Path) -> list[InputFile]:
         assert source.query is not None
         export_query(source.location, source.query, export)
         return [look_at(export)]
-    location = complete_journey.data_file(source.location, "transactions") if source.format == "complete-journey" else None
+    location = (
+        complete_journey.data_file(source.location, "transactions") if source.format == "complete-journey" else None
+    )
     return [look_at(path) for path in ([location] if location else find_files(source.location))]
 
 
@@ -140,7 +148,9 @@ def _stop_if_too_many(rejected: Sequence[Finding], rows_read: int, allowed: floa
 
 def _counting(reading: ReadFiles, number: int) -> ir.Table:
     checked = reading.checked
-    placed = checked.select(checked, space=ibis.literal(reading.format), place=checked.rowid() + number * PLACES_A_READING)
+    placed = checked.select(
+        checked, space=ibis.literal(reading.format), place=checked.rowid() + number * PLACES_A_READING
+    )
     return placed.filter(placed.reason.isnull() & placed.skip.isnull()).drop("reason", "skip", "value", "raw")
 
 
@@ -151,4 +161,6 @@ def _union(tables: Iterable[ir.Table]) -> ir.Table:
 def _skipped(skips: ir.Table, passed_over: Mapping[str, int]) -> tuple[Finding, ...]:
     counts = skips.filter(skips.skip.notnull()).group_by("skip").agg(n=ibis._.count()).to_pyarrow().to_pylist()
     total = Counter(passed_over) + Counter({row["skip"]: row["n"] for row in counts})
-    return tuple(Finding(reason=reason, count=n) for reason, n in sorted(total.items(), key=lambda pair: (-pair[1], pair[0])))
+    return tuple(
+        Finding(reason=reason, count=n) for reason, n in sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))
+    )

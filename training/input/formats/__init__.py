@@ -8,8 +8,8 @@ from training.input.files import InputFile
 from training.input.formats import canonical, complete_journey, ga4, shopify, woocommerce
 from training.input.rows import RawRows
 
-# (engine, name of the view to make, files of one layout, --columns, the secret that makes pseudonyms) -> rows
-Format = Callable[[Backend, str, Sequence[InputFile], Mapping[str, str], Callable[[], bytes]], RawRows]
+# (engine, name of the view to make, files of one layout, --columns) -> rows
+Format = Callable[[Backend, str, Sequence[InputFile], Mapping[str, str]], RawRows]
 
 FORMATS: dict[str, Format] = {
     "canonical": canonical.read,

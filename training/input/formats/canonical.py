@@ -1,6 +1,6 @@
 """Files whose columns are the canonical ones, or are renamed to them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ibis.backends.duckdb import Backend
 
@@ -12,9 +12,7 @@ from training.input.rows import RawRows
 from training.input.sources import CANONICAL
 
 
-def read(
-    engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str], secret: Callable[[], bytes]
-) -> RawRows:
+def read(engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str]) -> RawRows:
     """Needs item_id, timestamp, and customer_id or order_id; the rest is optional."""
     first = files[0]
     place = str(first.path)
@@ -24,6 +22,8 @@ def read(
         require(place, columns, ("customer_id",), first.columns)
     shared = sorted({column for column in columns.values() if list(columns.values()).count(column) > 1})
     if shared:
-        raise InputError(f"{place}: the column '{shared[0]}' is used for two of {', '.join(columns)}; --columns may help")
+        raise InputError(
+            f"{place}: the column '{shared[0]}' is used for two of {', '.join(columns)}; --columns may help"
+        )
     opened = open_rows(engine, name, files, columns)
     return RawRows(table=opened.table, names=columns, refused=opened.refused)

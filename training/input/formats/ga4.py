@@ -1,6 +1,6 @@
 """Google Analytics 4 as BigQuery exports it: one event a row, its items in a list; JSON lines or Parquet."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -24,17 +24,22 @@ NOT_SET = "(not set)"
 CURRENCY = r'"key"\s*:\s*"currency"\s*,\s*"value"\s*:\s*\{[^}]*"string_value"\s*:\s*"([A-Za-z]{3})"'
 
 
-def read(
-    engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str], secret: Callable[[], bytes]
-) -> RawRows:
+def read(engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str]) -> RawRows:
     """Items of purchase and refund events; of a transaction that was sent twice, the first purchase event counts.
 
     The customer is user_id, else user_pseudo_id. A refund without items takes back the whole transaction.
     """
     first = files[0]
     if first.kind == "csv":
-        raise InputError(f"{first.path}: GA4 exports are JSON lines or Parquet, with items as a list; a CSV cannot hold them")
-    require(str(first.path), {field: field for field in first.columns}, ("event_name", "event_timestamp", "items"), first.columns)
+        raise InputError(
+            f"{first.path}: GA4 exports are JSON lines or Parquet, with items as a list; a CSV cannot hold them"
+        )
+    require(
+        str(first.path),
+        {field: field for field in first.columns},
+        ("event_name", "event_timestamp", "items"),
+        first.columns,
+    )
     choice = {column: _choice(column, chosen) for column in {**CHOICES, **chosen}}
     objects = stage_objects(engine, name, files, FIELDS)
     json = objects.json
@@ -67,7 +72,9 @@ def read(
         else_=NOTHING,
     )
     rows = engine.create_table(f"{name}_lines", lines.union(without_lines(events, reason, lines)))
-    return RawRows(table=rows, names=NAMES, passed_over={"the event is neither purchase nor refund": others} if others else {})
+    return RawRows(
+        table=rows, names=NAMES, passed_over={"the event is neither purchase nor refund": others} if others else {}
+    )
 
 
 def _choice(column: str, chosen: Mapping[str, str]) -> tuple[str, ...]:

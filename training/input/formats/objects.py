@@ -13,7 +13,7 @@ NOTHING = ibis.null("string")
 
 
 def stage_objects(engine: Backend, name: str, files: Sequence[InputFile], fields: Sequence[str]) -> ir.Table:
-    """A table `name`_objects: `json`, `broken` (it is no object), `_file`, and `_row`, the object's place in its file."""
+    """A table of `json`, `broken` (it is no object), `_file`, and `_row`, the object's place in its file."""
     staged = engine.create_table(f"{name}_objects", open_objects(engine, name, files, fields))
     placed = staged.mutate(place=staged.rowid())
     return placed.mutate(**{ROW: placed.place - placed.place.min().over(group_by=FILE)}).drop("place")

@@ -1,6 +1,6 @@
 """Shopify's order export: a CSV with one row a line item, the order's own columns only on its first row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -10,7 +10,6 @@ from training.input.cells import number_of, text_of
 from training.input.columns import match_columns, require
 from training.input.engine import count_of
 from training.input.files import InputFile
-from training.input.pseudonyms import with_pseudonyms
 from training.input.readers import FILE, ROW, open_rows
 from training.input.rows import RawRows
 
@@ -33,9 +32,7 @@ ORDER_COLUMNS = ("customer_id", "currency", "timestamp", "created_at", "status",
 NOT_SOLD = ("voided", "expired")
 
 
-def read(
-    engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str], secret: Callable[[], bytes]
-) -> RawRows:
+def read(engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str]) -> RawRows:
     """Orders that are neither cancelled nor voided; refunded ones are bought and taken back.
 
     A line without SKU goes by its name. A partial refund does not say which lines came back, so it is only warned of.
@@ -51,7 +48,6 @@ def read(
     staged = engine.create_table(f"{name}_cells", opened.table.select(**texts, **{FILE: opened.table[FILE]}))
     filled = engine.create_table(f"{name}_filled", _fill_down(staged))
     orders = filled.group_by("order_id").agg(**{column: filled[column].max() for column in ORDER_COLUMNS})
-    orders = with_pseudonyms(engine, f"{name}_customers", orders, "customer_id", secret)
     lines = filled.drop(*ORDER_COLUMNS).left_join(orders.rename(the_order="order_id"), [("order_id", "the_order")])
     status = lines.status.lower().fill_null("")
     quantity = number_of(lines.quantity, place)
@@ -78,7 +74,7 @@ def read(
         table=bought.union(back),
         names=shown,
         refused=opened.refused,
-        keeps_text=False,
+        has_addresses=True,
         warnings=_warnings(rows),
     )
 
@@ -97,4 +93,6 @@ def _warnings(rows: ir.Table) -> tuple[str, ...]:
     partial = count_of(rows.filter(rows.status == "partially_refunded").select("order_id").distinct())
     if not partial:
         return ()
-    return (f"{partial:,} Shopify orders are refunded in part; the export does not say which lines, so all count as bought",)
+    return (
+        f"{partial:,} Shopify orders are refunded in part; the export does not say which lines, so all count as bought",
+    )

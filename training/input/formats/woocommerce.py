@@ -1,6 +1,6 @@
 """WooCommerce REST v3: orders, and refunds with their `parent_id`, as JSON lines or arrays."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -12,18 +12,21 @@ from training.input.columns import suggestion
 from training.input.engine import count_of
 from training.input.files import InputFile
 from training.input.formats.objects import NOTHING, entries, list_length, stage_objects, text, without_lines
-from training.input.pseudonyms import with_pseudonyms
 from training.input.readers import FILE, ROW
 from training.input.rows import RawRows
 
 SOLD = ("processing", "completed", "refunded")
 ITEM_FIELDS = ("variation_id", "product_id", "sku")
-NAMES = {"order_id": "id", "item_id": "product_id", "quantity": "quantity", "unit_price": "total", "timestamp": "date_paid_gmt"}
+NAMES = {
+    "order_id": "id",
+    "item_id": "product_id",
+    "quantity": "quantity",
+    "unit_price": "total",
+    "timestamp": "date_paid_gmt",
+}
 
 
-def read(
-    engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str], secret: Callable[[], bytes]
-) -> RawRows:
+def read(engine: Backend, name: str, files: Sequence[InputFile], chosen: Mapping[str, str]) -> RawRows:
     """Lines of processing, completed and refunded orders, and what refunds took back.
 
     The item is the variation, else the product, else the SKU; `--columns item_id=sku` chooses one of them. Guests go by
@@ -31,7 +34,9 @@ def read(
     """
     item_fields = _item_fields(chosen)
     if files[0].kind != "json":
-        raise InputError(f"{files[0].path}: WooCommerce orders are JSON; for a CSV export use --format canonical with --columns")
+        raise InputError(
+            f"{files[0].path}: WooCommerce orders are JSON; for a CSV export use --format canonical with --columns"
+        )
     objects = stage_objects(engine, name, files, ())
     json = objects.json
     orders = objects.mutate(
@@ -47,14 +52,16 @@ def read(
         n_lines=list_length(json["line_items"]),
         n_refunds=list_length(json["refunds"]),
     )
-    orders = with_pseudonyms(engine, f"{name}_customers", orders, "customer_id", secret)
     orders = engine.create_table(f"{name}_orders", orders)
     sold = orders.filter(~orders.broken & ~orders.is_refund)
     bought = _lines(sold.mutate(lines=sold.json["line_items"]), "purchase", item_fields)
-    whole = bought.filter((bought.status == "refunded") & (bought.refunded_lines == 0)).mutate(type=ibis.literal("return"))
+    whole = bought.filter((bought.status == "refunded") & (bought.refunded_lines == 0)).mutate(
+        type=ibis.literal("return")
+    )
     refunds = entries(sold.mutate(refunds=sold.json["refunds"]), "refunds", "refund").drop("nth")
     refunds = refunds.mutate(
-        lines=refunds.refund["line_items"], timestamp=ibis.coalesce(text(refunds.refund["date_created_gmt"]), refunds.timestamp)
+        lines=refunds.refund["line_items"],
+        timestamp=ibis.coalesce(text(refunds.refund["date_created_gmt"]), refunds.timestamp),
     )
     inside = _lines(refunds.drop("refund"), "return", item_fields)
     apart = orders.filter(~orders.broken & orders.is_refund)
@@ -72,7 +79,9 @@ def read(
     no_lines = ibis.ifelse((orders.n_lines == 0) & ~orders.is_refund, "the order has no line_items", NOTHING)
     rows = engine.create_table(f"{name}_lines", lines.union(without_lines(orders, no_lines, lines)))
     partial = orders.filter((orders.n_refunds > 0) & (orders.refunded_lines == 0) & (orders.status != "refunded"))
-    return RawRows(table=rows, names=NAMES | {"item_id": item_fields[0]}, keeps_text=False, warnings=_warnings(count_of(partial)))
+    return RawRows(
+        table=rows, names=NAMES | {"item_id": item_fields[0]}, has_addresses=True, warnings=_warnings(count_of(partial))
+    )
 
 
 def _item_fields(chosen: Mapping[str, str]) -> tuple[str, ...]:
@@ -111,7 +120,4 @@ def _lines(orders: ir.Table, kind: str, item_fields: Sequence[str]) -> ir.Table:
 def _warnings(partial: int) -> tuple[str, ...]:
     if not partial:
         return ()
-    return (
-        f"{partial:,} WooCommerce orders have refunds that do not say which lines came back, so all count as bought; "
-        "export the refunds too",
-    )
+    return (f"{partial:,} WooCommerce orders have refunds without lines: all counts as bought; export the refunds too",)

@@ -44,10 +44,12 @@ def price_of(text: ir.StringColumn) -> Price:
 
 
 def availability_of(text: ir.StringColumn) -> ir.StringValue:
-    """One of Merchant Center's four values, 'unknown' for another text, in_stock for none; schema.org's names count too."""
+    """Merchant Center's value, also for schema.org's names; 'unknown' for other texts, in_stock for none."""
     word = text.lower().re_replace(r"^https?://schema\.org/", "").re_replace(r"[\s\-]+", "_")
     return ibis.cases(
-        (text.isnull(), "in_stock"), *((word.isin(words), value) for value, words in AVAILABILITY_WORDS.items()), else_="unknown"
+        (text.isnull(), "in_stock"),
+        *((word.isin(words), value) for value, words in AVAILABILITY_WORDS.items()),
+        else_="unknown",
     )
 
 
@@ -61,9 +63,11 @@ def is_true(text: ir.StringColumn) -> ir.BooleanValue:
 
 
 def has_bad_check_digit(gtin: ir.StringColumn) -> ir.BooleanValue:
-    """Not 8, 12, 13 or 14 digits, or not the check digit of GS1: from the right, every second digit counts three times."""
+    """Not 8, 12, 13 or 14 digits, or a wrong check digit (GS1: from the right, every second one counts thrice)."""
     digits = gtin.re_replace(r"[\s\-]", "")
     shaped = digits.re_search(r"^([0-9]{8}|[0-9]{12,14})$")
     padded = shaped.ifelse(digits.lpad(14, "0"), "0" * 14)
-    total = sum((padded.substr(place, 1).cast("int64") * (1 if place % 2 else 3) for place in range(14)), ibis.literal(0))
+    total = sum(
+        (padded.substr(place, 1).cast("int64") * (1 if place % 2 else 3) for place in range(14)), ibis.literal(0)
+    )
     return gtin.notnull() & ~(shaped & (total % 10 == 0))

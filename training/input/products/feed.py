@@ -14,12 +14,13 @@ from training.input.columns import match_columns, suggestion
 from training.input.engine import count_of, reading
 from training.input.files import InputFile, find_files, look_at
 from training.input.products.xml_feed import xml_to_parquet
-from training.input.readers import FILE, ROW, open_rows, refused_records
+from training.input.readers import open_rows, refused_records
 
 ATTRIBUTES = (
-    "id", "title", "description", "link", "image_link", "price", "sale_price", "sale_price_effective_date", "availability",
-    "availability_date", "expiration_date", "brand", "gtin", "identifier_exists", "product_type", "google_product_category",
-    "item_group_id", "color", "size", "material", "pattern", "unit_pricing_measure", "unit_pricing_base_measure",
+    "id", "title", "description", "link", "image_link", "price", "sale_price", "sale_price_effective_date",
+    "availability", "availability_date", "expiration_date", "brand", "gtin", "identifier_exists", "product_type",
+    "google_product_category", "item_group_id", "color", "size", "material", "pattern", "unit_pricing_measure",
+    "unit_pricing_base_measure",
     "cost_of_goods_sold", "pause",
 )  # fmt: skip
 REQUIRABLE = ("link", "image_link", "price", "description", "brand", "product_type", "availability")
@@ -46,7 +47,7 @@ class ProductSettings:
 
 @dataclass(frozen=True)
 class Feed:
-    """`rows`: the attributes as text (null: empty) and `place`, ascending as read. `unread` counts rows that could not be split."""
+    """`rows`: attributes as text (null: empty) and `place`, ascending as read; `unread` counts unsplittable rows."""
 
     rows: ir.Table
     columns: tuple[str, ...]
@@ -77,7 +78,10 @@ def _read_file(engine: Backend, path: Path, file: InputFile, number: int) -> tup
     matched = match_columns(str(path), file.columns, {name: name for name in ATTRIBUTES})
     for name in ("id", "title"):
         if name not in matched:
-            raise InputError(f"{path}: no column '{name}'{suggestion(name, file.columns)} (attributes are named as in Merchant Center)")
+            raise InputError(
+                f"{path}: no column '{name}'{suggestion(name, file.columns)} "
+                "(attributes are named as in Merchant Center)"
+            )
     opened = open_rows(engine, f"feed_view_{number}", [file], matched)
     table = opened.table
     texts = {

@@ -49,11 +49,11 @@ RULES = (
     Rule("bad_link", "link is no web address; it is ignored", ERROR, "link"),
     Rule("bad_image_link", "image_link is no web address; it is ignored", ERROR, "image_link"),
     Rule("plain_link", "link or image_link is not https", ERROR, "link"),
-    Rule("odd_availability", "availability is none of in_stock, out_of_stock, preorder, backorder", EXCLUDES, "availability"),
+    Rule("odd_availability", f"availability is none of {', '.join(AVAILABILITY)}", EXCLUDES, "availability"),
     Rule("sold_out", "availability is out_of_stock", ERROR),
     Rule("undated", "availability_date is missing for preorder or backorder", ERROR, "availability"),
     Rule("bad_availability_date", "availability_date is not a date", ERROR, "availability_date"),
-    Rule("bad_sale_date", "sale_price_effective_date is not START/END; the sale is ignored", ERROR, "sale_price_effective_date"),
+    Rule("bad_sale_date", "sale_price_effective_date is not START/END; no sale", ERROR, "sale_price_effective_date"),
     Rule("bad_expiration", "expiration_date is not a date", EXCLUDES, "expiration_date"),
     Rule("expired", "expiration_date is past", ERROR, "expiration_date"),
     Rule("paused", "pause is set", EXCLUDES),
@@ -65,7 +65,7 @@ RULES = (
     Rule("no_measure", "sold by weight or volume, without unit_pricing_measure", WARNING, "title"),
     Rule("no_currency", "price has no currency", WARNING, "price"),
     Rule("other_currency", "price is not in the shop's usual currency", WARNING, "price"),
-    Rule("bad_cost", "cost_of_goods_sold is unusable or in another currency; it is ignored", WARNING, "cost_of_goods_sold"),
+    Rule("bad_cost", "cost_of_goods_sold is unusable; it is ignored", WARNING, "cost_of_goods_sold"),
     Rule("high_cost", "cost_of_goods_sold is above price", WARNING, "cost_of_goods_sold"),
 )  # fmt: skip
 
@@ -187,8 +187,8 @@ def _judged(values: ir.Table, settings: ProductSettings, now: float, usual: str)
     on_sale = ~(broken["bad_sale"] | broken["high_sale"] | broken["bad_sale_date"])
     nothing = ibis.null("float64")
     return v.select(
-        "id", "title", "description", "brand", "item_group_id", "unit_pricing_measure", "unit_pricing_base_measure", "place",
-        "paused",
+        "id", "title", "description", "brand", "item_group_id", "unit_pricing_measure", "unit_pricing_base_measure",
+        "place", "paused",
         **broken,
         **{f"{rule.shown}_shown": v[rule.shown] for rule in RULES},
         link=link,
@@ -230,9 +230,12 @@ def _report(location: str, feed: Feed, judged: ir.Table, items: ir.Table, now: f
             shown = judged.filter(judged[rule.column]).order_by("place").limit(EXAMPLES)
             rows = shown.select("id", value=f"{rule.shown}_shown").to_pyarrow().to_pylist()
             examples = tuple(
-                f"id {row['id']!r}" + (f": {rule.shown} is {row['value']!r}" if rule.shown != "id" else "") for row in rows
+                f"id {row['id']!r}" + (f": {rule.shown} is {row['value']!r}" if rule.shown != "id" else "")
+                for row in rows
             )
-            found[rule.weight == WARNING].append(Finding(reason=rule.reason, count=counts[rule.column], examples=examples))
+            found[rule.weight == WARNING].append(
+                Finding(reason=rule.reason, count=counts[rule.column], examples=examples)
+            )
     if feed.unread:
         found[False].insert(0, Finding(reason="the row cannot be split into cells", count=feed.unread))
     n_errors = _any([judged[rule.column] for rule in RULES if rule.weight != WARNING])

@@ -17,7 +17,7 @@ GOOGLE = "http://base.google.com/ns/1.0"
 
 
 class _ItemParser:
-    """Collects each item's direct children; of an attribute given twice the first one with the Google name space counts."""
+    """Collects each item's direct children; of an attribute given twice the first in Google's name space counts."""
 
     def __init__(self, place: str, attributes: Sequence[str]) -> None:
         self.items: list[dict[str, str]] = []
@@ -67,7 +67,10 @@ class _ItemParser:
 
 
 def xml_to_parquet(file: InputFile, path: Path, attributes: Sequence[str]) -> None:
-    """Write a feed's items as a Parquet file of texts, one column an attribute; raises InputError with line and column."""
+    """Write a feed's items as a Parquet file of texts, one column an attribute.
+
+    Raises InputError with line and column.
+    """
     schema = pa.schema([(name, pa.string()) for name in attributes])
     collected = _ItemParser(str(file.path), attributes)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +84,8 @@ def xml_to_parquet(file: InputFile, path: Path, attributes: Sequence[str]) -> No
             collected.parser.Parse(b"", True)
         except expat.ExpatError as error:
             raise InputError(
-                f"{file.path}:{error.lineno}: is not well-formed XML ({expat.ErrorString(error.code)}, column {error.offset + 1})"
+                f"{file.path}:{error.lineno}: is not well-formed XML "
+                f"({expat.ErrorString(error.code)}, column {error.offset + 1})"
             ) from None
         except (OSError, EOFError) as error:
             raise InputError(f"{file.path}: the file is cut off or damaged ({error})") from None
