@@ -58,8 +58,9 @@ def test_every_message_in_use_is_translated(language: str) -> None:
         for original, form in zip(originals, forms, strict=True):
             assert form.strip(), f"{original!r} is empty in {language}"
             assert placeholders(form) == placeholders(original), f"{original!r} has other placeholders in {language}"
-    known = {singular if isinstance(singular, str) else singular[0] for singular in in_use}
-    unused = [message.id for message in catalogue if message.id and message.id not in known]
+    known = {message if isinstance(message, str) else message[0] for message in in_use}
+    ids = [message.id if isinstance(message.id, str) else message.id[0] for message in catalogue if message.id]
+    unused = [singular for singular in ids if singular not in known]
     assert unused == []
 
 
