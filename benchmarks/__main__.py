@@ -1,0 +1,21 @@
+"""Run every benchmark, one after the other, each in a process of its own, so that none warms up for the next."""
+
+import pkgutil
+import subprocess
+import sys
+
+import benchmarks
+
+
+def main() -> int:
+    """Exits with the number of benchmarks that failed."""
+    failed = 0
+    for module in pkgutil.iter_modules(benchmarks.__path__, prefix="benchmarks."):
+        if module.name in ("benchmarks.__main__", "benchmarks.cost"):
+            continue
+        print(f"\n{module.name}", flush=True)
+        failed += subprocess.run([sys.executable, "-m", module.name], check=False).returncode != 0
+    return failed
+
+
+sys.exit(main())
