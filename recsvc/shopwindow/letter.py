@@ -1,4 +1,4 @@
-"""The campaign's mail to one customer, as the shop window shows it: drawn tiles for pictures, links that lead nowhere else."""
+"""The campaign's mail to one customer, as the shop window shows it: with drawn tiles, and no link that leads away."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,12 @@ from recsvc.shopwindow.readable import readable_category, readable_reason, reada
 from recsvc.shopwindow.tiles import tile_address
 
 CAMPAIGN = Path(__file__).parent / "campaign.toml"
-SENDER_LINKS = {"shop_url": "shop", "imprint_url": "imprint", "privacy_url": "privacy", "unsubscribe_url": "unsubscribe"}
+SENDER_LINKS = {
+    "shop_url": "shop",
+    "imprint_url": "imprint",
+    "privacy_url": "privacy",
+    "unsubscribe_url": "unsubscribe",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,5 +91,7 @@ def _rewritten(offer: Offer, original: Offer) -> Offer:
     if not original.items:
         return offer
     before, after = original.items[0].title, offer.items[0].title
-    texts = {name: getattr(offer, name).replace(before, after) for name in ("subject", "preheader", "greeting", "intro")}
+    texts = {
+        name: getattr(offer, name).replace(before, after) for name in ("subject", "preheader", "greeting", "intro")
+    }
     return replace(offer, **texts)

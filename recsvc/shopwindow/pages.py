@@ -7,7 +7,6 @@ from flask import Blueprint, Flask, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from recsvc.customers.table import Customer
-from recsvc.engine import Query
 from recsvc.http.questions import preferred_language
 from recsvc.http.service import service_of
 from recsvc.i18n import LANGUAGES
@@ -30,7 +29,6 @@ MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
-
 
 
 def add_pages(app: Flask) -> None:
@@ -80,7 +78,13 @@ def start(window: Window) -> ResponseReturnValue:
     shelves = []
     if visit.cart:
         shelves.append(
-            ask("cart", words.gettext("Goes well with your cart"), scenario="complements", items=visit.cart, n=SHELF_ITEMS)
+            ask(
+                "cart",
+                words.gettext("Goes well with your cart"),
+                scenario="complements",
+                items=visit.cart,
+                n=SHELF_ITEMS,
+            )
         )
     if portrait is None:
         about = words.gettext("Nobody knows this visitor yet, so the list says what it fell back to.")
@@ -93,7 +97,9 @@ def start(window: Window) -> ResponseReturnValue:
                 scenario="discover", n=SHELF_ITEMS),
         ]  # fmt: skip
     orders = (
-        last_orders(engine, portrait.customer_id, orders=SHOWN_ORDERS, lines=SHOWN_LINES) if portrait is not None else ()
+        last_orders(engine, portrait.customer_id, orders=SHOWN_ORDERS, lines=SHOWN_LINES)
+        if portrait is not None
+        else ()
     )
     ids = tuple(shown.customer_id for shown in gallery.shown)
     return page(
@@ -182,13 +188,16 @@ def elsewhere(window: Window) -> ResponseReturnValue:
         "unsubscribe": words.gettext("Unsubscribe"),
     }
     heading = headings.get(request.args.get("to", ""), "Larder")
-    text = words.gettext("In a real campaign this link leads to a page of your shop. The demo sends no mail to anybody.")
+    text = words.gettext(
+        "In a real campaign this link leads to a page of your shop. The demo sends no mail to anybody."
+    )
     return page(window, "note", visit, heading=heading, text=text)
 
 
 def tile() -> ResponseReturnValue:
     """A drawn picture for a category; there is one for every text, so no picture is ever broken."""
-    response = Response(tile_svg(request.args.get("category", "")), content_type="image/svg+xml; charset=utf-8")
+    svg = tile_svg(request.args.get("category", ""), close="close" in request.args)
+    response = Response(svg, content_type="image/svg+xml; charset=utf-8")
     response.headers["Cache-Control"] = "public, max-age=86400"
     # The mail's frame has no origin of its own, and shows tiles too.
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 NAMES = (
-    "Ada", "Ahmet", "Alba", "Anton", "Aylin", "Beate", "Bruno", "Carla", "Cem", "Clara", "Daniel", "Dora", "Elif", "Emil",
-    "Erik", "Esther", "Fatma", "Finn", "Frieda", "Greta", "Hanna", "Henri", "Ida", "Ines", "Jakob", "Jana", "Joris", "Juna",
-    "Kaan", "Karla", "Kilian", "Lea", "Leon", "Lina", "Luis", "Maja", "Malik", "Marta", "Mats", "Mila", "Mina", "Nele",
-    "Nico", "Nora", "Olga", "Oskar", "Paul", "Pia", "Rosa", "Ruben", "Samira", "Selma", "Simon", "Sofia", "Theo", "Tilda",
-    "Tom", "Vera", "Yara", "Zoe",
+    "Ada", "Ahmet", "Alba", "Anton", "Aylin", "Beate", "Bruno", "Carla", "Cem", "Clara", "Daniel", "Dora",
+    "Elif", "Emil", "Erik", "Esther", "Fatma", "Finn", "Frieda", "Greta", "Hanna", "Henri", "Ida", "Ines",
+    "Jakob", "Jana", "Joris", "Juna", "Kaan", "Karla", "Kilian", "Lea", "Leon", "Lina", "Luis", "Maja", "Malik",
+    "Marta", "Mats", "Mila", "Mina", "Nele", "Nico", "Nora", "Olga", "Oskar", "Paul", "Pia", "Rosa", "Ruben",
+    "Samira", "Selma", "Simon", "Sofia", "Theo", "Tilda", "Tom", "Vera", "Yara", "Zoe",
 )  # fmt: skip
 COLUMNS = (
     "customer_id", "email", "first_name", "locale", "email_ok", "profiling_ok", "tracking_ok", "tier", "points",

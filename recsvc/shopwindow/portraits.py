@@ -85,12 +85,12 @@ def _shelves(engine: Engine, looked_at: NDArray[np.int64]) -> Shelves:
         of_category[at] = numbers.setdefault(name, len(numbers))
         first_path.setdefault(name, ">".join(path.split(">")[:2]))
     of_item = of_category[catalogue.category]
-    bought = np.bincount(of_item[engine.history.rows(looked_at).item], minlength=len(numbers))
+    bought = np.bincount(of_item[engine.recommender.histories.rows(looked_at).item], minlength=len(numbers))
     return Shelves(of_item, tuple(numbers), tuple(first_path.values()), bought / max(bought.sum(), 1))
 
 
 def _portraits(engine: Engine, customers: NDArray[np.int64], shelves: Shelves) -> list[Portrait]:
-    history = engine.history.rows(customers)
+    history = engine.recommender.histories.rows(customers)
     portraits = []
     for at, customer in enumerate(customers):
         mine = slice(int(history.indptr[at]), int(history.indptr[at + 1]))
@@ -122,7 +122,7 @@ def _favourite(bought: NDArray[np.int64], shelves: Shelves) -> int:
 
 
 def _choose(portraits: Sequence[Portrait]) -> tuple[Portrait, ...]:
-    """A weekly shopper of wide taste, the documentation's customer, favourites as different as can be, and a beginner."""
+    """A weekly shopper of wide taste, the documentation's customer, lovers of different things, a beginner."""
     if not portraits:
         return ()
     regular = [portrait for portrait in portraits if portrait.orders >= REGULAR_ORDERS] or list(portraits)

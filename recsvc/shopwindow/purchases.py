@@ -38,7 +38,7 @@ def day_of(day: int) -> date:
 
 def last_orders(engine: Engine, customer_id: str, *, orders: int, lines: int) -> tuple[Order, ...]:
     """The newest orders of a customer; none for one that the model does not know."""
-    history = engine.history.rows(np.array([engine.customers.find(customer_id)]))
+    history = engine.recommender.histories.rows(np.array([engine.customers.find(customer_id)]))
     newest_first = np.lexsort((history.item, -history.order, -history.day))
     found: dict[int, list[int]] = {}
     for at in newest_first.tolist():
@@ -64,5 +64,5 @@ def _line(engine: Engine, item: int, quantity: float) -> Bought:
         item_id=item_id,
         title=readable_title(texts["title"][item], category) or item_id,
         quantity=max(round(quantity), 1),
-        tile=tile_address(category),
+        tile=tile_address(category, close=True),
     )

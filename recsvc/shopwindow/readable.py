@@ -1,4 +1,4 @@
-"""Names that a till writes in capitals, as a shop would write them. For the eye only: ids and answers keep the shop's."""
+"""Names that a till writes in capitals, as a shop would write them; for the eye only, answers keep the till's."""
 
 import re
 import tomllib
@@ -39,8 +39,11 @@ def wording() -> Wording:
 
 
 @lru_cache(maxsize=100_000)
-def readable_title(title: str, category: str = "") -> str:
-    """'Milk, 1 gal' for 'FLUID MILK WHITE ONLY 1 GA'; a title that does not shout stays as it is."""
+def readable_title(title: str, category: str = "", *, sized: bool = True) -> str:
+    """'Milk, 1 gal' for 'FLUID MILK WHITE ONLY 1 GA', without `sized` 'Milk'.
+
+    A title that does not shout stays as it is.
+    """
     title = one_line(title)
     if not _shouts(title):
         return title
@@ -55,7 +58,7 @@ def readable_title(title: str, category: str = "") -> str:
             written = f"{lead}, {written}" if written else lead
         written = _capitalised(written) or title
     spoken = _size(size, crate=path[0] == CRATES)
-    return f"{written}, {spoken}" if spoken else written
+    return f"{written}, {spoken}" if spoken and sized else written
 
 
 @lru_cache(maxsize=10_000)
@@ -72,8 +75,8 @@ def readable_category(category: str) -> str:
 
 
 def readable_reason(reason: str) -> str:
-    """A reason with the title that it quotes made readable."""
-    return _QUOTED.sub(lambda match: f"{match[1]}{readable_title(match[2])}{match[3]}", reason)
+    """A reason with the title that it quotes made readable, without the size: the kind of thing is what counts."""
+    return _QUOTED.sub(lambda match: f"{match[1]}{readable_title(match[2], sized=False)}{match[3]}", reason)
 
 
 def _shouts(text: str) -> bool:

@@ -72,9 +72,7 @@ def fill_shelf(engine: Engine, query: Query, *, name: str, heading: str, about: 
 
 
 def _cards(answer: Answer, language: str) -> tuple[Card, ...]:
-    return tuple(
-        card_of(item.product, language, reason=item.reason, source=item.source) for item in answer.items
-    )
+    return tuple(card_of(item.product, language, reason=item.reason, source=item.source) for item in answer.items)
 
 
 def request_of(query: Query) -> str:

@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent
 TILE_PATH = "/shopwindow/tile.svg"
 DEFAULT = "basket"
 WIDTH, HEIGHT = 480, 320
+WHOLE, CLOSE = f"0 0 {WIDTH} {HEIGHT}", "116 30 248 248"
 LONGEST_CATEGORY = 200
 SEPARATOR = ">"
 _DRAWING = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
@@ -69,8 +70,11 @@ def motif_of(category: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def tile_svg(category: str) -> str:
-    """An SVG picture that fills any box, of presentation attributes alone: no style, script, font or address in it."""
+def tile_svg(category: str, *, close: bool = False) -> str:
+    """An SVG picture that fills any box; `close` fills small ones with the pictogram.
+
+    Presentation attributes alone: no style, script, font or address is in it.
+    """
     category = shortened(category, LONGEST_CATEGORY)
     motif = motif_of(category)
     seed = zlib.crc32(category.encode())
@@ -78,20 +82,22 @@ def tile_svg(category: str) -> str:
     ground = tints[seed % len(tints)]
     # Two soft discs keep neighbours of one kind from looking stamped.
     left, top, size = 40 + seed % 120, 20 + (seed >> 8) % 130, 90 + (seed >> 16) % 70
+    right, bottom = WIDTH - left // 2, HEIGHT - top // 2
     title = escape(category.rpartition(SEPARATOR)[2].strip() or category)
     # The outer picture has no shape of its own, so that it fills any box; the inner one is cut at its sides to do so.
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%" role="img"><title>{title}</title>'
-        f'<svg width="100%" height="100%" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="xMidYMid slice">'
+        f'<svg width="100%" height="100%" viewBox="{CLOSE if close else WHOLE}" preserveAspectRatio="xMidYMid slice">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{ground}"/>'
         f'<circle cx="{left}" cy="{top}" r="{size}" fill="#ffffff" fill-opacity=".32"/>'
-        f'<circle cx="{WIDTH - left // 2}" cy="{HEIGHT - top // 2}" r="{size * 3 // 4}" fill="#ffffff" fill-opacity=".28"/>'
+        f'<circle cx="{right}" cy="{bottom}" r="{size * 3 // 4}" fill="#ffffff" fill-opacity=".28"/>'
         f'<ellipse cx="240" cy="262" rx="82" ry="9" fill="#33413a" fill-opacity=".10"/>'
         f'<g transform="translate(132 46) scale(1.8)">{drawings()[motif]}</g>'
         "</svg></svg>\n"
     )
 
 
-def tile_address(category: str) -> str:
+def tile_address(category: str, *, close: bool = False) -> str:
     """Where the shop window answers with the tile of a category path."""
-    return f"{TILE_PATH}?{urlencode({'category': shortened(category, LONGEST_CATEGORY)})}"
+    parameters = {"category": shortened(category, LONGEST_CATEGORY)} | ({"close": "1"} if close else {})
+    return f"{TILE_PATH}?{urlencode(parameters)}"

@@ -85,7 +85,8 @@ class Window:
             "_": words.gettext,
             "visit": visit,
             "languages": [
-                (code, LANGUAGE_NAMES.get(code, code), visit.speaking(code).address(path, also=own)) for code in LANGUAGES
+                (code, LANGUAGE_NAMES.get(code, code), visit.speaking(code).address(path, also=own))
+                for code in LANGUAGES
             ],
             "here": lambda **changed: visit.address(path, also=[*_without(own, changed), *changed.items()]),
             "version": manifest.version,
