@@ -88,6 +88,12 @@ class Bundle:
     def version(self) -> str:
         return self.manifest.version
 
+    def document(self, name: str) -> str:
+        """A text beside the arrays; raises BundleError when the bundle has none of that name."""
+        if name not in self.manifest.documents:
+            raise BundleError(f"{self.path}: the bundle has no {name}; train again with this version of recsvc")
+        return (self.path / name).read_text(encoding="utf-8")
+
 
 class BundleWriter:
     """Collects arrays into a directory under `parent` and seals it; a writer that is not sealed leaves only that

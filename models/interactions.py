@@ -52,6 +52,18 @@ class Interactions:
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         return Interactions(indptr, self.item[take], self.day[take], self.quantity[take], self.order[take])
 
+    def with_entries(self, row: NDArray[Any], item: NDArray[Any], day: int) -> "Interactions":
+        """These histories and one more order a row: the given items, on `day`."""
+        order = np.full(len(row), int(self.order.max(initial=-1)) + 1, np.int32)
+        return Interactions.of(
+            len(self),
+            np.concatenate([self.row, row]),
+            np.concatenate([self.item, item]),
+            np.concatenate([self.day, np.full(len(row), day, np.int32)]),
+            np.concatenate([self.quantity, np.ones(len(row), np.float32)]),
+            np.concatenate([self.order, order]),
+        )
+
     @classmethod
     def empty(cls, n_rows: int) -> "Interactions":
         nothing = np.zeros(0, np.int32)

@@ -31,6 +31,10 @@ class Scored:
     def where(self, mask: NDArray[Any]) -> "Scored":
         return Scored(self.n_rows, self.row[mask], self.item[mask], self.score[mask])
 
+    def with_scores(self, score: NDArray[Any]) -> "Scored":
+        """The same places with other scores."""
+        return Scored(self.n_rows, self.row, self.item, score.astype(np.float32))
+
     @classmethod
     def empty(cls, n_rows: int) -> "Scored":
         return cls(n_rows, np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))

@@ -1,8 +1,6 @@
-"""Ranks items for a block of queries: candidates from the sources, one score, one order; the same code for one and
-for many.
-"""
+"""Ranks items for a block of queries: candidates, features, trees; the same code for one customer and for many."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,76 +8,157 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from models.candidates import Candidates
 from models.catalogue import prefixed, under
-from models.interactions import ragged_arange
-from models.ranking import Scored, contains, keys, positions, rank
-from models.scenarios import BLENDS, NEW_ONLY, SOURCES, ListSettings
+from models.features import Columns, features
+from models.interactions import Interactions
+from models.lists import Ranked
+from models.ranker import Ranker
+from models.ranking import keys, rank
+from models.scenarios import NEW_ONLY, OWNED_ONLY, RANKED_BY, SOURCES, ListSettings
+from models.sources.categories import Categories
 from models.sources.complements import Complements
+from models.sources.customers import Customers
 from models.sources.factors import Factors
 from models.sources.neighbours import Neighbours
 from models.sources.popular import Popular
-from models.sources.protocol import Queries, Source
+from models.sources.protocol import Queries, Signals, Source
 from models.sources.repeat import Repeat
+from models.sparse import Places, row_numbers, segment_maxima, stored_where, top_of_rows
+from models.statistics import Statistics
 
 KINDS: Mapping[str, type[Source]] = {
     "repeat": Repeat,
+    "customers": Customers,
     "neighbours": Neighbours,
     "factors": Factors,
+    "categories": Categories,
     "complements": Complements,
     "popular": Popular,
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Ranked:
-    """Ranked lists of several rows: scores, and for each item the source that carried it (an index into SOURCES,
-    uint8).
-    """
-
-    scored: Scored
-    source: NDArray[np.uint8]
-
-    def where(self, mask: NDArray[Any]) -> "Ranked":
-        return Ranked(self.scored.where(mask), self.source[mask])
+# The sources of candidates for lists that depend on the customer alone.
+PERSONAL = ("repeat", "customers", "neighbours", "factors", "categories", "popular")
+# What each source says of a block.
+Said = dict[str, tuple[Source, Signals]]
+NOWHERE: NDArray[Any] = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Recommender:
-    """All sources of one bundle."""
+    """All that one training learned: the known customers' `histories`, the shop's `statistics`, the `sources`, a ranker
+    for each scenario that has one, and the signal that orders each that has none (`baselines`)."""
 
+    histories: Interactions
+    statistics: Statistics
     sources: Mapping[str, Source]
+    rankers: Mapping[str, Ranker]
+    baselines: Mapping[str, str]
     settings: ListSettings
+
+    def queries(
+        self, customers: NDArray[Any], cart_row: NDArray[Any] = NOWHERE, cart_item: NDArray[Any] = NOWHERE
+    ) -> Queries:
+        """A block of customers (−1: unknown) on the day for which this was trained, with what is in their carts."""
+        statistics = self.statistics
+        history = self.histories.rows(customers)
+        cart = cart_row.astype(np.int64), cart_item.astype(np.int32)
+        return Queries(customers, history, *cart, statistics.today, statistics.horizon, statistics.n_items)
 
     def rank(self, queries: Queries, scenario: str, limit: int | None = None) -> Ranked:
         """Every candidate of the scenario, best first; business rules come after, on this order."""
-        row, item, share, source = self._contributions(queries, scenario)
-        if scenario in NEW_ONLY:
-            owned = keys(queries.pairs.row, queries.pairs.item)
-            new = ~contains(owned, keys(row, item))
-            row, item, share, source = row[new], item[new], share[new], source[new]
-        together, place = np.unique(keys(row, item), return_inverse=True)
-        # bincount adds in the order of the sources, so that a score has the same bits in any block.
-        score = np.bincount(place, share, minlength=len(together))
-        strongest = np.lexsort((source, -share, place))
-        carried = source[strongest[positions(place[strongest]) == 0]]
-        ranked = rank(len(queries), together >> 32, together & 0xFFFFFFFF, score, limit)
-        at = np.searchsorted(together, keys(ranked.row, ranked.item))
-        return Ranked(ranked, carried[at])
+        return self.rank_several(queries, (scenario,), limit)[scenario]
 
-    def _contributions(
-        self, queries: Queries, scenario: str
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64], NDArray[np.uint8]]:
-        parts = [(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float64), np.zeros(0, np.uint8))]
-        for name, weight in BLENDS[scenario].items():
-            found = self.sources[name].candidates(queries, self.settings.candidates)
-            best = np.zeros(len(queries))
-            np.maximum.at(best, found.row, found.score)
-            known = best[found.row] > 0
-            found = found.where(known)
-            share = weight * found.score / best[found.row]
-            parts.append((found.row, found.item, share, np.full(len(found), SOURCES.index(name), np.uint8)))
-        row, item, share, source = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        return row, item, share, source
+    def rank_several(
+        self, queries: Queries, scenarios: Sequence[str], limit: int | None = None, *, threads: int = 1
+    ) -> dict[str, Ranked]:
+        """The same for several scenarios, whose candidates and features are computed once."""
+        lists = {name: self._of_source(queries, name, limit) for name in scenarios if name not in RANKED_BY}
+        personal = [name for name in scenarios if name in RANKED_BY]
+        if personal:
+            found = self.find(queries)
+            columns = features(queries, found[0], self.statistics, found[1])
+            for name in personal:
+                lists[name] = self._ranked(queries, name, found, columns, limit, threads)
+        return lists
+
+    def find(self, queries: Queries) -> tuple[Candidates, Said]:
+        """The first stage: each source's signals, and the union of what they propose."""
+        said = {name: (self.sources[name], self.sources[name].score(queries)) for name in PERSONAL}
+        habits = queries.habits
+        own = top_of_rows(said["repeat"][1].rows["habit"], self.settings.own)
+        owned = Places.of((len(queries), habits.n_items), habits.pairs.row, habits.pairs.item)
+        parts = [keys(row_numbers(own), own.indices)]
+        for name, (source, signals) in said.items():
+            for signal in source.proposing if name != "repeat" else ():
+                rows = signals.rows[signal]
+                new = ~owned.hold(rows)
+                limit = self.settings.others // 2 if name == "popular" else self.settings.others
+                best = top_of_rows(stored_where(rows, new), limit)
+                parts.append(keys(row_numbers(best), best.indices))
+        return Candidates.of(habits, np.unique(np.concatenate(parts))), said
+
+    def _ranked(
+        self,
+        queries: Queries,
+        scenario: str,
+        found: tuple[Candidates, Said],
+        columns: Columns,
+        limit: int | None,
+        threads: int,
+    ) -> Ranked:
+        candidates, said = found
+        keep = np.ones(len(candidates), np.bool_)
+        if scenario in NEW_ONLY:
+            keep = ~candidates.owned
+        if scenario in OWNED_ONLY:
+            keep = candidates.owned
+        at = np.flatnonzero(keep)
+        ranker = self.rankers.get(RANKED_BY[scenario])
+        if ranker is not None:
+            score = ranker.predict(columns, at, threads=threads)
+        else:
+            score = self._baseline(self.baselines[RANKED_BY[scenario]], candidates, at, said, columns)
+        row, item = candidates.row[at], candidates.item[at]
+        ranked = rank(len(queries), row, item, score, limit)
+        place = at[np.searchsorted(keys(row, item), keys(ranked.row, ranked.item))]
+        carried = self._carried(candidates, place, said, columns)
+        if ranker is not None:
+            ranked = ranked.with_scores(ranker.probability(ranked.score))
+        return Ranked(ranked, carried)
+
+    def _baseline(
+        self, signal: str, candidates: Candidates, at: NDArray[Any], said: Said, columns: Columns
+    ) -> NDArray[np.float64]:
+        """A feature's or a signal's own value; what it says nothing of follows by what sells."""
+        if signal in columns:
+            score = columns[signal][at]
+        else:
+            source, signals = next(pair for pair in said.values() if signal in pair[0].signals)
+            score = source.at(signals, signal, candidates)[at]
+        ordered: NDArray[np.float64] = np.nan_to_num(score) + 1e-6 * columns["sales_short"][at].astype(np.float64)
+        return ordered
+
+    def _carried(self, candidates: Candidates, place: NDArray[Any], said: Said, columns: Columns) -> NDArray[np.uint8]:
+        """The source that speaks loudest for each candidate, each measured against its own loudest word in the row."""
+        row, owned = candidates.row[place], candidates.owned[place]
+        loudest = np.zeros(len(place), np.float32)
+        carried = np.full(len(place), SOURCES.index("popular"), np.uint8)
+        for name, (source, signals) in said.items():
+            if name == "repeat":
+                continue
+            for signal in source.proposing:
+                stored = signals.rows[signal]
+                best = segment_maxima(row_numbers(stored), stored.data, candidates.shape[0])[row]
+                score = columns[signal] if signal in columns else source.at(signals, signal, candidates)
+                share = score[place] / np.maximum(best, 1e-9)
+                louder = share > loudest
+                loudest, carried = np.where(louder, share, loudest), np.where(louder, SOURCES.index(name), carried)
+        return np.where(owned, SOURCES.index("repeat"), carried).astype(np.uint8)
+
+    def _of_source(self, queries: Queries, scenario: str, limit: int | None) -> Ranked:
+        source = self.sources[scenario]
+        found = source.candidates(queries, limit if limit is not None else 400)
+        return Ranked(found, np.full(len(found), SOURCES.index(scenario), np.uint8))
 
     def carriers(self, queries: Queries, ranked: Ranked) -> NDArray[np.int32]:
         """For each listed item the bought or asked item that carried it there, −1 where none did."""
@@ -92,44 +171,26 @@ class Recommender:
         return best
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return prefixed({name: source.arrays() for name, source in self.sources.items()})
+        return {
+            **prefixed({"histories": self.histories.arrays(), "statistics": self.statistics.arrays()}),
+            **prefixed({f"sources.{name}": source.arrays() for name, source in self.sources.items()}),
+            **prefixed({f"rankers.{name}": ranker.arrays() for name, ranker in self.rankers.items()}),
+        }
+
+    def documents(self) -> dict[str, str]:
+        """The rankers' trees as texts, by file name."""
+        return {f"ranker.{name}.txt": ranker.text for name, ranker in self.rankers.items()}
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "Recommender":
-        arrays = under(bundle.arrays, "sources")
-        sources = {name: kind.from_arrays(under(arrays, name)) for name, kind in KINDS.items()}
-        return cls(sources, ListSettings(**bundle.manifest.settings["lists"]))
-
-
-@dataclass(frozen=True, eq=False)
-class StoredLists:
-    """The lists of all known customers for one scenario, computed at training: rows `indptr[c]:indptr[c + 1]`."""
-
-    indptr: NDArray[np.int64]
-    item: NDArray[np.int32]
-    score: NDArray[np.float32]
-    source: NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, blocks: list[Ranked]) -> "StoredLists":
-        lengths = [np.bincount(b.scored.row, minlength=b.scored.n_rows) for b in blocks]
-        return cls(
-            np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
-            np.concatenate([b.scored.item for b in blocks]),
-            np.concatenate([b.scored.score for b in blocks]),
-            np.concatenate([b.source for b in blocks]),
-        )
-
-    def rows(self, customers: NDArray[Any], row: NDArray[Any], n_rows: int) -> Ranked:
-        """The lists of these customers as rows `row` (ascending) of a block of `n_rows`."""
-        starts = self.indptr[customers]
-        lengths = self.indptr[customers + 1] - starts
-        at = ragged_arange(starts, lengths)
-        return Ranked(Scored(n_rows, np.repeat(row, lengths), self.item[at], self.score[at]), self.source[at])
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"indptr": self.indptr, "item": self.item, "score": self.score, "source": self.source}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "StoredLists":
-        return cls(arrays["indptr"], arrays["item"], arrays["score"], arrays["source"])
+        arrays = under(bundle.arrays, "recommender")
+        rankers = {
+            name: Ranker.from_arrays(under(arrays, f"rankers.{name}"), bundle.document(f"ranker.{name}.txt"))
+            for name in dict.fromkeys(RANKED_BY.values())
+            if f"ranker.{name}.txt" in bundle.manifest.documents
+        }
+        sources = {name: kind.from_arrays(under(arrays, f"sources.{name}")) for name, kind in KINDS.items()}
+        statistics = Statistics.from_arrays(under(arrays, "statistics"))
+        histories = Interactions.from_arrays(under(arrays, "histories"))
+        settings = ListSettings(**bundle.manifest.settings["lists"])
+        return cls(histories, statistics, sources, rankers, bundle.manifest.settings["baselines"], settings)

@@ -14,7 +14,10 @@ Settings = TypeVar("Settings")
 
 # Every table that some part of recsvc reads: one file serves the trainer and the service, and each checks for
 # strangers.
-SECTIONS = ("purchases", "products", "lists", "repeat", "neighbours", "factors", "complements", "popular", "serve")
+SECTIONS = (
+    *("purchases", "products", "lists", "ranker", "serve"),
+    *("repeat", "customers", "neighbours", "factors", "categories", "complements", "popular"),
+)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

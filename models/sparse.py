@@ -1,14 +1,18 @@
 """What sources share over scipy's sparse rows; every result of a row depends on that row alone, bit for bit."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.ranking import keys
+from models.interactions import ragged_arange
+from models.ranking import keys, positions
 
 Rows = sp.csr_array
+# Values a run in the search for a row's greatest.
+RUN = 32
 
 
 def rows_of(n_rows: int, n_columns: int, row: NDArray[Any], column: NDArray[Any], value: NDArray[Any]) -> "Rows[Any]":
@@ -31,9 +35,17 @@ def with_values(matrix: "Rows[Any]", value: NDArray[Any]) -> "Rows[Any]":
     return sp.csr_array(shaped, shape=matrix.shape, copy=False)
 
 
+def stored_where(matrix: "Rows[Any]", mask: NDArray[Any]) -> "Rows[Any]":
+    """The stored values of the mask; the matrix stays as it is (scipy's eliminate_zeros works in place)."""
+    indptr = np.concatenate([[0], np.cumsum(mask)]).astype(matrix.indptr.dtype)[matrix.indptr]
+    return sp.csr_array((matrix.data[mask], matrix.indices[mask], indptr), shape=matrix.shape)
+
+
 def row_sums(matrix: "Rows[Any]") -> NDArray[np.float64]:
     """The sum of each row, added in the order stored."""
-    return np.bincount(row_numbers(matrix), matrix.data.astype(np.float64), minlength=matrix.shape[0]).astype(np.float64)
+    return np.bincount(row_numbers(matrix), matrix.data.astype(np.float64), minlength=matrix.shape[0]).astype(
+        np.float64
+    )
 
 
 def row_maxima(matrix: "Rows[Any]") -> NDArray[np.float32]:
@@ -59,30 +71,69 @@ def unit_rows(matrix: "Rows[Any]") -> "Rows[Any]":
 
 def top_of_rows(matrix: "Rows[Any]", limit: int) -> "Rows[Any]":
     """The `limit` greatest values of each row, ties to the lower column; columns ascend in the result."""
-    kept_lengths = np.diff(matrix.indptr)
-    if kept_lengths.max(initial=0) <= limit:
-        ordered = matrix.copy()
-        ordered.sort_indices()
-        return ordered
-    ordered = matrix.copy()
-    ordered.sort_indices()
-    row = row_numbers(ordered)
-    # An integer that orders like (row, value descending); sorting integers alone is much faster than an argsort.
-    bits = np.ascontiguousarray(ordered.data, np.float32).view(np.int32).astype(np.int64)
+    if np.diff(matrix.indptr).max(initial=0) > limit:
+        matrix = stored_where(matrix, matrix.data >= _bounds(matrix, limit)[row_numbers(matrix)])
+    row, column = row_numbers(matrix), matrix.indices
+    # An integer that orders like (row, value descending); of equal values the lower column goes first.
+    bits = np.ascontiguousarray(matrix.data, np.float32).view(np.int32).astype(np.int64)
     bits = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
-    key = (row << 32) + (0x7FFFFFFF - bits)
-    ranked = np.sort(key)
-    lengths = np.diff(ordered.indptr).astype(np.int64)
-    ends = np.minimum(lengths, limit)
-    last = np.zeros(len(lengths), np.int64)
-    filled = lengths > 0
-    last[filled] = ranked[ordered.indptr[:-1][filled] + ends[filled] - 1]
-    above, tied = key < last[row], key == last[row]
-    room = ends - np.bincount(row, above, minlength=len(lengths)).astype(np.int64)
-    counted = np.concatenate([[0], np.cumsum(tied)])
-    keep = above | (tied & (counted[1:] - counted[ordered.indptr[:-1]][row] <= room[row]))
-    indptr = np.concatenate([[0], np.cumsum(ends)]).astype(np.int32)
-    return sp.csr_array((ordered.data[keep], ordered.indices[keep], indptr), shape=ordered.shape)
+    best = np.lexsort((column, (row << 32) + (0x7FFFFFFF - bits)))
+    best = best[positions(row[best]) < limit]
+    by_column = best[np.argsort(keys(row[best], column[best]))]
+    return rows_of(*matrix.shape, row[by_column], column[by_column], matrix.data[by_column])
+
+
+def _bounds(matrix: "Rows[Any]", limit: int) -> NDArray[np.float32]:
+    """For each row a value that at least `limit` of its values reach; −∞ where the row is short.
+
+    The greatest of each run of RUN values: the limit-th greatest of these is reached by `limit` values at least. One
+    pass over the values, where sorting them would take many.
+    """
+    starts = matrix.indptr[:-1].astype(np.int64)
+    runs = np.diff(matrix.indptr).astype(np.int64) // RUN
+    bounds = np.full(matrix.shape[0], -np.inf, np.float32)
+    long = np.flatnonzero(runs >= limit)
+    if not len(long):
+        return bounds
+    # Each run ends where the next one begins; what is left of a row, and rows in between, fall to runs of their own.
+    first = np.repeat(starts[long], runs[long]) + RUN * ragged_arange(np.zeros(len(long), np.int64), runs[long])
+    ends = starts[long] + RUN * runs[long]
+    edges = np.unique(np.concatenate([first, ends[ends < len(matrix.data)]]))
+    greatest = np.maximum.reduceat(matrix.data, edges)[np.searchsorted(edges, first)]
+    owner = np.repeat(np.arange(len(long)), runs[long])
+    descending = greatest[np.lexsort((-greatest, owner))]
+    bounds[long] = descending[np.concatenate([[0], np.cumsum(runs[long])[:-1]]) + limit - 1]
+    return bounds
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Chosen (row, column) places of a block, for taking their values out of many matrices.
+
+    A dense table of place numbers costs rows × columns integers, so blocks are small; it makes each taking one pass over
+    a matrix's values, in whatever order they are stored.
+    """
+
+    count: int
+    number: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], row: NDArray[Any], column: NDArray[Any]) -> "Places":
+        number = np.full(shape, -1, np.int32)
+        number[row, column] = np.arange(len(row), dtype=np.int32)
+        return cls(len(row), number)
+
+    def take(self, matrix: "Rows[Any]") -> NDArray[np.float32]:
+        """The matrix's value at each place, 0 where nothing is stored."""
+        place = self.number[row_numbers(matrix), matrix.indices]
+        found = place >= 0
+        values = np.zeros(self.count, np.float32)
+        values[place[found]] = matrix.data[found]
+        return values
+
+    def hold(self, matrix: "Rows[Any]") -> NDArray[np.bool_]:
+        """Which of the matrix's stored values are at one of the places."""
+        return np.greater_equal(self.number[row_numbers(matrix), matrix.indices], 0)
 
 
 def look_up(matrix: "Rows[Any]", row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float32]:

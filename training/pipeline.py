@@ -1,8 +1,8 @@
 """From purchases to a published bundle."""
 
 import importlib.metadata
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,27 +10,27 @@ import numpy as np
 
 from models.bundle import BundleWriter, Manifest
 from models.errors import InputError
-from models.recommender import Ranked, Recommender, StoredLists
+from models.lists import Ranked, StoredLists
+from models.recommender import Recommender
 from models.registry import Registry
-from models.scenarios import STORED
-from models.sources.protocol import Queries
+from models.scenarios import BASELINES, STORED
 from training.data import TrainingData
-from training.fit.factors import fit_factors
-from training.fit.sources import fit_complements, fit_neighbours, fit_popular, fit_repeat
+from training.fit.everything import fit_sources
 from training.input import PurchaseSource, Shop, read_shop
+from training.judging import Judgement
 from training.progress import Part, Steps
+from training.ranking import train_rankers
 from training.settings import TrainingSettings
+from training.windows import horizon_of
 
-BLOCK = 1024
+BLOCK = 64
 LIBRARIES = ("recsvc", "numpy", "scipy", "implicit", "lightgbm")
 # The steps and how long each takes beside the others, from benchmarks on The Complete Journey.
 STEPS = (
     ("reading purchases", 6.0),
-    ("own purchases and what is popular", 1.0),
-    ("what goes together", 3.0),
-    ("neighbours", 14.0),
-    ("factors", 8.0),
-    ("lists of all customers", 12.0),
+    ("learning from earlier weeks", 60.0),
+    ("fitting on all purchases", 12.0),
+    ("lists of all customers", 20.0),
     ("writing the bundle", 2.0),
 )
 
@@ -51,11 +51,12 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
     with registry.workspace() as work:
         with steps.step("reading purchases"):
             shop = read(request, registry, work, steps.say, now)
-        recommender = fit(shop.data, request.settings, steps)
+        recommender, judgements = fit(shop.data, request.settings, steps)
         with steps.step("lists of all customers") as part:
-            lists = lists_of_all(shop.data, recommender, request.settings.lists.stored, part)
+            lists = lists_of_all(recommender, request.settings, part)
         with steps.step("writing the bundle"), BundleWriter(work) as writer:
-            manifest = write(writer, registry, shop, recommender, lists, request.settings, now)
+            add_model(writer, shop.data, recommender, lists)
+            manifest = seal(writer, registry, shop, recommender, judgements, request.settings, now)
             if request.publish:
                 registry.publish(manifest.version, why="trained", now=now)
     return manifest
@@ -75,51 +76,56 @@ def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callabl
     )
 
 
-def fit(data: TrainingData, settings: TrainingSettings, steps: Steps) -> Recommender:
-    """All sources, fitted on everything in `data`."""
-    with steps.step("own purchases and what is popular"):
-        repeat, popular = fit_repeat(data, settings.repeat), fit_popular(data, settings.popular)
-    with steps.step("what goes together"):
-        complements = fit_complements(data, settings.complements)
-    with steps.step("neighbours"):
-        neighbours = fit_neighbours(data, settings.neighbours)
-    with steps.step("factors"):
-        factors = fit_factors(data, settings.factors)
-    sources = (repeat, neighbours, factors, complements, popular)
-    return Recommender({source.name: source for source in sources}, settings.lists)
+def fit(data: TrainingData, settings: TrainingSettings, steps: Steps) -> tuple[Recommender, dict[str, Judgement]]:
+    """Rankers from earlier windows, then all sources on everything in `data`; and how the rankers were judged."""
+    horizon = horizon_of(data, settings.ranker.horizon_days)
+    with steps.step("learning from earlier weeks") as part:
+        trained = train_rankers(data, settings, horizon, part.show)
+    with steps.step("fitting on all purchases"):
+        recommender = fit_sources(data, settings, horizon)
+    baselines = {**BASELINES, **{name: judgement.best_single for name, judgement in trained.judgements.items()}}
+    return replace(recommender, rankers=trained.rankers, baselines=baselines), trained.judgements
 
 
-def lists_of_all(data: TrainingData, recommender: Recommender, stored: int, part: Part) -> dict[str, StoredLists]:
+def lists_of_all(recommender: Recommender, settings: TrainingSettings, part: Part) -> dict[str, StoredLists]:
     """Every known customer's lists for the scenarios that depend on the customer alone."""
-    history = data.interactions()
-    n_customers = len(data.customers)
+    n_customers = len(recommender.histories)
     blocks: dict[str, list[Ranked]] = {scenario: [] for scenario in STORED}
     for start in range(0, n_customers, BLOCK):
         customers = np.arange(start, min(start + BLOCK, n_customers))
-        queries = Queries.of_customers(customers, history, data.last_day + 1)
-        for scenario in STORED:
-            blocks[scenario].append(recommender.rank(queries, scenario, stored))
+        ranked = recommender.rank_several(
+            recommender.queries(customers), STORED, settings.lists.stored, threads=settings.ranker.threads
+        )
+        for scenario, lists in ranked.items():
+            blocks[scenario].append(lists)
         part.show((start + len(customers)) / n_customers)
     return {scenario: StoredLists.of(parts) for scenario, parts in blocks.items()}
 
 
-def write(
+def add_model(
+    writer: BundleWriter, data: TrainingData, recommender: Recommender, lists: Mapping[str, StoredLists]
+) -> None:
+    """Everything that serving needs, as arrays and texts."""
+    writer.add("customers", data.customers.arrays())
+    writer.add("catalogue", data.catalogue.arrays())
+    writer.add("recommender", recommender.arrays())
+    for scenario, stored in lists.items():
+        writer.add(f"lists.{scenario}", stored.arrays())
+    for name, text in recommender.documents().items():
+        writer.add_document(name, text)
+
+
+def seal(
     writer: BundleWriter,
     registry: Registry,
     shop: Shop,
     recommender: Recommender,
-    lists: dict[str, StoredLists],
+    judgements: Mapping[str, Judgement],
     settings: TrainingSettings,
     now: datetime,
 ) -> Manifest:
-    """Seal everything that serving needs into one bundle."""
+    """Write the manifest and move the bundle into the registry."""
     data = shop.data
-    writer.add("customers", data.customers.arrays())
-    writer.add("catalogue", data.catalogue.arrays())
-    writer.add("history", data.interactions().arrays())
-    writer.add("sources", recommender.arrays())
-    for scenario, stored in lists.items():
-        writer.add(f"lists.{scenario}", stored.arrays())
     return writer.seal(
         registry.bundles,
         now=now,
@@ -130,8 +136,16 @@ def write(
             "orders": int(data.lines.order.max()) + 1,
             "lines": len(data.lines),
         },
-        settings=settings.tables(),
-        metrics={"input": shop.report.as_dict()},
+        settings={
+            **settings.tables(),
+            "horizon_days": recommender.statistics.horizon,
+            "baselines": dict(recommender.baselines),
+        },
+        metrics={
+            "input": asdict(shop.report),
+            "backtest": {name: judgement.as_dict() for name, judgement in judgements.items()},
+            "importance": {name: ranker.importance() for name, ranker in recommender.rankers.items()},
+        },
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
     )
 

@@ -7,12 +7,15 @@ from typing import Any
 from models.errors import SettingsError
 from models.scenarios import ListSettings
 from models.settings import SECTIONS, read_section, read_toml, unknown_key
+from models.sources.categories import CategorySettings
 from models.sources.complements import ComplementSettings
+from models.sources.customers import CustomerSettings
 from models.sources.factors import FactorSettings
 from models.sources.neighbours import NeighbourSettings
 from models.sources.popular import PopularSettings
 from models.sources.repeat import RepeatSettings
 from training.input import InputSettings
+from training.ranker_settings import RankerSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +25,13 @@ class TrainingSettings:
     purchases: InputSettings = field(default_factory=InputSettings)
     lists: ListSettings = field(default_factory=ListSettings)
     repeat: RepeatSettings = field(default_factory=RepeatSettings)
+    customers: CustomerSettings = field(default_factory=CustomerSettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
     factors: FactorSettings = field(default_factory=FactorSettings)
+    categories: CategorySettings = field(default_factory=CategorySettings)
     complements: ComplementSettings = field(default_factory=ComplementSettings)
     popular: PopularSettings = field(default_factory=PopularSettings)
+    ranker: RankerSettings = field(default_factory=RankerSettings)
 
     @classmethod
     def read(cls, path: Path | None) -> "TrainingSettings":

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalogue import prefixed, under
-from models.ranking import Scored, rank
 from models.sources.item_table import ItemTable, without
-from models.sources.protocol import Queries
+from models.sources.protocol import Queries, Signals, Source
+from models.sparse import row_numbers, rows_of, stored_where
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +29,21 @@ class ComplementSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Complements:
+class Complements(Source):
     """Sums the related items of everything in the cart; never an item of the cart itself."""
 
     table: ItemTable
     reverse: ItemTable
     name = "complements"
+    signals = ("complements",)
+    proposing = ("complements",)
 
-    def candidates(self, queries: Queries, limit: int) -> Scored:
+    def score(self, queries: Queries) -> Signals:
         ones = np.ones(len(queries.cart_item), np.float32)
-        row, item, score = self.table.sums(len(queries), queries.cart_row, queries.cart_item, ones)
-        keep = without(row, item, queries.cart_row, queries.cart_item)
-        return rank(len(queries), row[keep], item[keep], score[keep], limit)
+        cart = rows_of(len(queries), queries.n_items, queries.cart_row, queries.cart_item, ones)
+        found = cart @ self.table.matrix
+        keep = without(row_numbers(found), found.indices, queries.cart_row, queries.cart_item)
+        return Signals({"complements": stored_where(found, keep)})
 
     def carriers(self, queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int32]:
         """For each (row, item) the item of the cart that adds most to its score, −1 where none does."""

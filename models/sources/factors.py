@@ -10,9 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.interactions import Interactions, Pairs
-from models.ranking import Scored, rank
-from models.sources.protocol import Queries
+from models.candidates import Candidates
+from models.habits import LONG, Habits
+from models.ranking import rank
+from models.sources.protocol import Queries, Signals, Source
+from models.sparse import rows_of
 
 # Factors are whole numbers, so that every product sum stays below 2^24 and float32 adds it exactly: a matrix product
 # then gives the same bits whatever the block's shape, and one request ranks exactly as a batch does.
@@ -25,26 +27,27 @@ class FactorSettings:
     the most bought items, which alone are scored as candidates; `seed` of its start."""
 
     factors: int = 64
-    iterations: int = 15
+    iterations: int = 10
     regularisation: float = 10.0
     alpha: float = 10.0
-    head: int = 20_000
+    head: int = 8_000
+    proposed: int = 120
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.factors <= 512 or min(self.iterations, self.head) < 1:
-            raise ValueError("factors must be 1 to 512, iterations and head at least 1")
+        if not 1 <= self.factors <= 512 or min(self.iterations, self.head, self.proposed) < 1:
+            raise ValueError("factors must be 1 to 512; iterations, head and proposed at least 1")
         if self.regularisation <= 0 or self.alpha <= 0:
             raise ValueError("regularisation and alpha must be above 0")
 
 
-def confidence(pairs: Pairs, alpha: float) -> NDArray[np.float32]:
-    """How sure a purchase makes us of a liking: alpha × log(1 + orders)."""
-    return (alpha * np.log1p(pairs.orders)).astype(np.float32)
+def confidence(habits: Habits, alpha: float) -> NDArray[np.float32]:
+    """How much surer than an absence each pair makes us of a liking: alpha × its decayed purchases."""
+    return np.float32(alpha) * (habits.counts[LONG] + np.float32(0.05))
 
 
 @dataclass(frozen=True, eq=False)
-class Factors:
+class Factors(Source):
     """`users` (n_customers × f) and `items` (n_items × f) float32 as fitted; `head` int32 lists the items that are
     scored.
 
@@ -57,7 +60,10 @@ class Factors:
     entries: NDArray[np.int32]
     alpha: float
     regularisation: float
+    proposed: int
     name = "factors"
+    signals = ("factors",)
+    proposing = ("factors",)
 
     @cached_property
     def _levels(self) -> tuple[float, float]:
@@ -90,37 +96,46 @@ class Factors:
             vectors[unchanged] = self.users[customer[unchanged]]
         else:
             unchanged = np.zeros(len(queries), np.bool_)
-        fold = np.flatnonzero(~unchanged & (lengths > 0))
-        if len(fold):
-            vectors[fold] = self.fold_in(queries.history.rows(fold))
+        changed = np.flatnonzero(~unchanged & (lengths > 0))
+        if len(changed):
+            vectors[changed] = self.fold_in(queries.habits, changed)
         return vectors
 
-    def fold_in(self, history: Interactions) -> NDArray[np.float32]:
-        """The vectors that one ALS half-step gives these histories, the items held fixed; float64 inside."""
-        pairs = Pairs.of(history)
-        bought = self.items[pairs.item].astype(np.float64)
-        weight = confidence(pairs, self.alpha).astype(np.float64)
-        vectors = np.zeros((len(history), self.items.shape[1]), np.float32)
-        for row in np.flatnonzero(np.diff(pairs.indptr)):
+    def fold_in(self, habits: Habits, rows: NDArray[Any]) -> NDArray[np.float32]:
+        """The vectors that one ALS half-step gives these rows, the items held fixed; float64 inside, (n_rows, f)."""
+        pairs = habits.pairs
+        weight = confidence(habits, self.alpha).astype(np.float64)
+        vectors = np.zeros((len(rows), self.items.shape[1]), np.float32)
+        for place, row in enumerate(rows):
             part = slice(pairs.indptr[row], pairs.indptr[row + 1])
-            seen, sure = bought[part], weight[part]
-            normal = self._ridge + (seen * sure[:, None]).T @ seen
-            vectors[row] = np.linalg.solve(normal, seen.T @ (1.0 + sure))
+            bought, sure = self.items[pairs.item[part]].astype(np.float64), weight[part]
+            normal = self._ridge + (bought * sure[:, None]).T @ bought
+            vectors[place] = np.linalg.solve(normal, bought.T @ (1.0 + sure))
         return vectors
 
-    def candidates(self, queries: Queries, limit: int) -> Scored:
+    def score(self, queries: Queries) -> Signals:
         vectors = self.vectors(queries)
         largest = np.abs(vectors).max(axis=1, initial=0)
         active = np.flatnonzero(largest > 0)
-        limit = min(limit, len(self.head))
+        limit = min(self.proposed, len(self.head))
         if not len(active) or not limit:
-            return Scored.empty(len(queries))
+            nothing = np.zeros(0, np.int64)
+            empty = rows_of(len(queries), queries.n_items, nothing, nothing, nothing)
+            return Signals({"factors": empty}, {"vectors": vectors})
         scale = (np.float32(self._levels[0]) / largest[active])[:, None]
         scores = np.rint(vectors[active] * scale) @ self._head.T
         top = np.argpartition(scores, len(self.head) - limit, axis=1)[:, -limit:]
         value = np.take_along_axis(scores, top, axis=1) / (scale * self._scale)
         row = np.repeat(active, limit)
-        return rank(len(queries), row, self.head[top].ravel(), value.astype(np.float32).ravel())
+        found = rank(len(queries), row, self.head[top].ravel(), value.ravel())
+        found = found.where(found.score > 0)
+        rows = rows_of(len(queries), queries.n_items, found.row, found.item, found.score)
+        return Signals({"factors": rows}, {"vectors": vectors})
+
+    def at(self, said: Signals, signal: str, candidates: Candidates) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = said.extra["vectors"]
+        products: NDArray[np.float32] = (vectors[candidates.row] * self.items[candidates.item]).sum(axis=1)
+        return products
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {
@@ -128,10 +143,11 @@ class Factors:
             "items": self.items,
             "head": self.head,
             "entries": self.entries,
-            "numbers": np.array([self.alpha, self.regularisation]),
+            "numbers": np.array([self.alpha, self.regularisation, self.proposed]),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        alpha, regularisation = map(float, arrays["numbers"])
-        return cls(arrays["users"], arrays["items"], arrays["head"], arrays["entries"], alpha, regularisation)
+        alpha, regularisation, proposed = map(float, arrays["numbers"])
+        users, items, head, entries = (arrays[name] for name in ("users", "items", "head", "entries"))
+        return cls(users, items, head, entries, alpha, regularisation, int(proposed))

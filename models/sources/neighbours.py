@@ -1,4 +1,4 @@
-"""*neighbours*: items bought by the customers who bought this customer's items."""
+"""*neighbours*: items bought by the customers who bought this customer's items (item-kNN)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,55 +8,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalogue import prefixed, under
-from models.ranking import Scored, rank
+from models.habits import LASTING, SHORT
 from models.sources.item_table import ItemTable
-from models.sources.protocol import Queries
-from models.sources.repeat import decayed_counts
+from models.sources.protocol import Queries, Signals, Source
+from models.sparse import rows_of
+
+FAINT = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourSettings:
-    """`neighbours`: related items kept an item; `shrink`: co-purchases that a pair must outweigh; `history`: newest
-    items of a customer that count; `half_life_days` of a purchase."""
+    """`neighbours`: related items kept an item; `head`: the most bought items, which alone are related; `buyers`
+    that an item needs for it; `history`: items of a customer that count in the fit."""
 
     neighbours: int = 100
-    shrink: float = 10.0
-    history: int = 300
-    half_life_days: float = 90.0
+    head: int = 8_000
+    buyers: int = 3
+    history: int = 120
 
     def __post_init__(self) -> None:
-        if min(self.neighbours, self.history) < 1 or self.shrink < 0 or self.half_life_days <= 0:
-            raise ValueError("neighbours and history must be at least 1, shrink at least 0, half_life_days above 0")
+        if min(self.neighbours, self.head, self.buyers, self.history) < 1:
+            raise ValueError("neighbours, head, buyers and history must be at least 1")
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
-    """Sums each bought item's related items, newer purchases counting more."""
+class Neighbours(Source):
+    """`table`: item → related items, `reverse` the other way; `weight` float32 of n_items: what a purchase of the
+    item says, less for what everybody buys, 0 for what the table leaves out."""
 
     table: ItemTable
     reverse: ItemTable
-    half_life_days: float
+    weight: NDArray[np.float32]
     name = "neighbours"
+    signals = ("neighbours", "neighbours_recent")
+    proposing = ("neighbours",)
 
-    def weights(self, queries: Queries) -> NDArray[np.float32]:
-        """What each pair of the histories counts: decayed, and damped by the square root."""
-        return np.sqrt(decayed_counts(queries.pairs, queries.today, self.half_life_days))
+    def score(self, queries: Queries) -> Signals:
+        habits = queries.habits
+        recent = np.log1p(habits.counts[SHORT]) * self.weight[habits.pairs.item]
+        rows = {}
+        for name, said in (("neighbours", self.lasting(queries)), ("neighbours_recent", recent)):
+            some = said > (0 if name == "neighbours" else FAINT)
+            pairs = habits.pairs
+            asked = rows_of(len(queries), queries.n_items, pairs.row[some], pairs.item[some], said[some])
+            rows[name] = asked @ self.table.matrix
+        return Signals(rows)
 
-    def candidates(self, queries: Queries, limit: int) -> Scored:
-        pairs = queries.pairs
-        row, item, score = self.table.sums(len(queries), pairs.row, pairs.item, self.weights(queries))
-        return rank(len(queries), row, item, score, limit)
+    def lasting(self, queries: Queries) -> NDArray[np.float32]:
+        """What each pair of the histories says, divided by the root of the customer's number of items."""
+        habits = queries.habits
+        items = np.bincount(habits.pairs.row, minlength=len(queries)).astype(np.float32)
+        length = np.float32(1) / np.sqrt(1 + items)
+        said = np.log1p(habits.counts[LASTING]) * self.weight[habits.pairs.item] * length[habits.pairs.row]
+        return said.astype(np.float32)
 
     def carriers(self, queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int32]:
         """For each (row, item) the bought item that adds most to its score, −1 where none does."""
         pairs = queries.pairs
-        return self.reverse.carriers(row, item, pairs.row, pairs.item, self.weights(queries))
+        return self.reverse.carriers(row, item, pairs.row, pairs.item, self.lasting(queries))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        tables = prefixed({"table": self.table.arrays(), "reverse": self.reverse.arrays()})
-        return {**tables, "half_life_days": np.array([self.half_life_days])}
+        return {"weight": self.weight, **prefixed({"table": self.table.arrays(), "reverse": self.reverse.arrays()})}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         table, reverse = (ItemTable.from_arrays(under(arrays, name)) for name in ("table", "reverse"))
-        return cls(table, reverse, float(arrays["half_life_days"][0]))
+        return cls(table, reverse, arrays["weight"])

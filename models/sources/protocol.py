@@ -1,15 +1,19 @@
-"""What every source is: a name, arrays that live in the bundle, and candidates for a block of queries."""
+"""What every source is: a name, arrays that live in the bundle, and scores for a block of queries."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.candidates import Candidates
+from models.habits import Habits
 from models.interactions import Interactions, Pairs
-from models.ranking import Scored
+from models.ranking import Scored, rank
+from models.sparse import Rows, row_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +21,8 @@ class Queries:
     """A block of questions, one a row; the answers of a row depend on nothing but that row.
 
     `customer` int64 inside index, −1 unknown; `history` one row a query; `cart_row`, `cart_item`: the items asked
-    about (a cart, a product page), sorted by row, each once; `today`: the day for which the lists are.
+    about (a cart, a product page), sorted by row, each once; `today`: the day for which the lists are; `horizon`: how
+    many days ahead they look; `n_items` of the catalogue.
     """
 
     customer: NDArray[np.int64]
@@ -25,35 +30,60 @@ class Queries:
     cart_row: NDArray[np.int64]
     cart_item: NDArray[np.int32]
     today: int
+    horizon: int
+    n_items: int
 
     def __len__(self) -> int:
         return len(self.customer)
 
     @cached_property
+    def habits(self) -> Habits:
+        """The histories as habits."""
+        return Habits(self.history, self.n_items, self.today, self.horizon)
+
+    @property
     def pairs(self) -> Pairs:
         """The histories by item."""
-        return Pairs.of(self.history)
-
-    @classmethod
-    def of_customers(cls, customers: NDArray[Any], histories: Interactions, today: int) -> "Queries":
-        """Known customers, no cart."""
-        return cls(customers, histories.rows(customers), np.zeros(0, np.int64), np.zeros(0, np.int32), today)
+        return self.habits.pairs
 
 
-class Source(Protocol):
-    """A scorer. `candidates` must give a row the same result alone as in any block."""
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """What a source says of a block: rows of scores by name, of which `proposed` bring candidates."""
 
-    name: str
+    rows: Mapping[str, "Rows[Any]"]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Source(ABC):
+    """A scorer. What it says of a row is the same, bit for bit, whatever block the row is in.
+
+    `signals` names its scores; those in `proposing` bring candidates of their own. Scores are comparable within a row
+    and a signal only; 0 means that the signal says nothing of the item.
+    """
+
+    name: ClassVar[str]
+    signals: ClassVar[tuple[str, ...]]
+    proposing: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def score(self, queries: Queries) -> Signals:
+        """Rows × items of scores above 0, for each signal."""
+
+    def at(self, said: Signals, signal: str, candidates: Candidates) -> NDArray[np.float32]:
+        """A signal's score of each candidate, 0 where it has none."""
+        return candidates.places.take(said.rows[signal])
 
     def candidates(self, queries: Queries, limit: int) -> Scored:
-        """Up to `limit` items a row, best first; scores are comparable within a row only."""
-        ...
+        """Up to `limit` items a row by the first proposing signal, best first."""
+        found = self.score(queries).rows[self.proposing[0]]
+        return rank(len(queries), row_numbers(found), found.indices, found.data, limit)
 
+    @abstractmethod
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What the bundle stores."""
-        ...
 
     @classmethod
+    @abstractmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The same source from stored arrays."""
-        ...

@@ -7,16 +7,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.interactions import Pairs
-from models.ranking import Scored, rank
-from models.sources.protocol import Queries
+from models.habits import LASTING, LONG
+from models.sources.protocol import Queries, Signals, Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatSettings:
     """`half_life_days`: after so many days a purchase counts half; 0 lets the trainer choose from the shop's own
-    data.
-    """
+    data. This is the baseline that the ranker has to beat."""
 
     half_life_days: float = 0.0
 
@@ -25,23 +23,21 @@ class RepeatSettings:
             raise ValueError(f"half_life_days is {self.half_life_days}; expected 0 (chosen by the trainer) or more")
 
 
-def decayed_counts(pairs: Pairs, today: int, half_life_days: float) -> NDArray[np.float32]:
-    """Orders of each pair, halved for every `half_life_days` of age."""
-    age = (today - pairs.history.day).astype(np.float32)
-    return pairs.sums(np.exp2(-age / np.float32(half_life_days))).astype(np.float32)
-
-
 @dataclass(frozen=True, eq=False)
-class Repeat:
-    """Own purchases with decay: the baseline that any recommender for repeat purchase has to beat."""
+class Repeat(Source):
+    """Own purchases with decay. `repeat` ranks by the chosen half-life; `habit`, which proposes, forgets more
+    slowly.
+    """
 
     half_life_days: float
     name = "repeat"
+    signals = ("repeat", "habit")
+    proposing = ("repeat",)
 
-    def candidates(self, queries: Queries, limit: int) -> Scored:
-        pairs = queries.pairs
-        score = decayed_counts(pairs, queries.today, self.half_life_days)
-        return rank(len(queries), pairs.row, pairs.item, score, limit)
+    def score(self, queries: Queries) -> Signals:
+        habits = queries.habits
+        habit = habits.counts[LONG] + np.float32(0.1) * habits.counts[LASTING]
+        return Signals({"repeat": habits.matrix(habits.decayed(self.half_life_days)), "habit": habits.matrix(habit)})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"half_life_days": np.array([self.half_life_days])}

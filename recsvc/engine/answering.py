@@ -3,8 +3,8 @@ both.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle, Manifest
 from models.catalogue import Catalogue, under
-from models.interactions import Interactions
+from models.lists import Ranked, StoredLists
 from models.ranking import Scored, contains, keys, positions
-from models.recommender import Ranked, Recommender, StoredLists
-from models.scenarios import NEW_ONLY, SCENARIOS, SOURCES, STORED
+from models.recommender import Recommender
+from models.scenarios import NEW_ONLY, RANKED_BY, SCENARIOS, SOURCES, STORED
 from models.sources.popular import Popular
 from models.sources.protocol import Queries
 from models.strings import IdIndex
 from recsvc.engine.query import Answer, AnsweredItem, Query
 from recsvc.engine.wording import reasons
 
-BLOCK = 512
-DAY = 86_400
+BLOCK = 64
 # Stock, expiry and sales change with time; a minute's delay is not seen, and the mask need not be made for each
 # request.
 RULES_SECONDS = 60
@@ -48,17 +47,14 @@ class Engine:
         manifest: Manifest,
         customers: IdIndex,
         catalogue: Catalogue,
-        history: Interactions,
         recommender: Recommender,
         stored: dict[str, StoredLists],
     ) -> None:
         self.manifest = manifest
         self.customers = customers
         self.catalogue = catalogue
-        self.history = history
         self.recommender = recommender
         self.stored = stored
-        self.today = (datetime.fromisoformat(manifest.window[1]).replace(tzinfo=UTC)).timestamp() // DAY + 1
         popular = recommender.sources["popular"]
         assert isinstance(popular, Popular)
         self._popular = popular
@@ -72,7 +68,6 @@ class Engine:
             bundle.manifest,
             IdIndex.from_arrays(under(arrays, "customers")),
             Catalogue.from_arrays(under(arrays, "catalogue")),
-            Interactions.from_arrays(under(arrays, "history")),
             Recommender.from_bundle(bundle),
             {name: StoredLists.from_arrays(under(arrays, f"lists.{name}")) for name in STORED},
         )
@@ -105,12 +100,12 @@ class Engine:
     def _answer(self, scenario: str, block: list[Query], now: datetime) -> list[Answer]:
         rules = self._rules(now)
         wanted = np.array([query.n for query in block])
-        queries = self._inside(block)
+        queries = self._inside(block, scenario)
         excluded = self._excluded(block, queries, scenario)
         stored = self._look_up(scenario, queries)
         lists, counts = self._take(stored, rules, excluded, wanted)
         # A stored list is the head of the full ranking: where rules leave too little of it, rank for this row in full.
-        short = np.flatnonzero(counts < wanted)
+        short = np.flatnonzero((counts < wanted) & self._can_rank(scenario, queries))
         if len(short):
             computed = self.recommender.rank(rows_of(queries, short), scenario)
             moved = Ranked(
@@ -123,7 +118,13 @@ class Engine:
         lists, filled = self._fill(scenario, lists, counts, wanted, rules, excluded)
         return self._worded(block, queries, lists, filled, now)
 
-    def _inside(self, block: list[Query]) -> Queries:
+    def _can_rank(self, scenario: str, queries: Queries) -> NDArray[np.bool_]:
+        """Rows that say enough for the scenario; the others go straight to the fallback, and say so."""
+        if scenario not in RANKED_BY:
+            return np.ones(len(queries), np.bool_)
+        return np.diff(queries.history.indptr) > 0
+
+    def _inside(self, block: list[Query], scenario: str) -> Queries:
         customers = np.array(
             [-1 if query.customer_id is None else self.customers.find(query.customer_id) for query in block], np.int64
         )
@@ -139,7 +140,11 @@ class Engine:
         ]
         row = np.repeat(np.arange(len(block)), [len(cart) for cart in carts])
         item = np.array([item for cart in carts for item in cart], np.int32)
-        return Queries(customers, self.history.rows(customers), row, item, int(self.today))
+        queries = self.recommender.queries(customers, row, item)
+        if scenario in RANKED_BY and len(item):
+            # What lies in the cart or was just looked at says what the customer is up to, like a purchase of today.
+            queries = replace(queries, history=queries.history.with_entries(row, item, queries.today))
+        return queries
 
     def _excluded(self, block: list[Query], queries: Queries, scenario: str) -> NDArray[np.int64]:
         named = [
@@ -204,7 +209,7 @@ class Engine:
         # Scores go on below the list's last one, so that they stay in order.
         floor = np.ones(len(wanted), np.float32)
         np.minimum.at(floor, lists.scored.row, lists.scored.score)
-        share = self._popular.score[item] / max(float(self._popular.score.max(initial=0)), 1e-9)
+        share = self._popular.sales[item] / max(float(self._popular.sales.max(initial=0)), 1e-9)
         filled = Scored(len(wanted), row, item, floor[row] * share.astype(np.float32) * np.float32(0.99))
         was_filled = np.zeros(len(wanted), np.bool_)
         was_filled[row] = True
@@ -239,7 +244,7 @@ class Engine:
         cached = self._cached_rules
         if cached is None or cached.minute != minute:
             allowed = self.catalogue.recommendable(minute * RULES_SECONDS)
-            order = self._popular.order
+            order = self._popular.by_sales
             cached = self._cached_rules = _Rules(minute, allowed, order[allowed[order]])
         return cached
 
@@ -249,12 +254,12 @@ def rows_of(queries: Queries, rows: NDArray[Any]) -> Queries:
     place = np.full(len(queries), -1)
     place[rows] = np.arange(len(rows))
     kept = place[queries.cart_row] >= 0
-    return Queries(
-        queries.customer[rows],
-        queries.history.rows(rows),
-        place[queries.cart_row[kept]],
-        queries.cart_item[kept],
-        queries.today,
+    return replace(
+        queries,
+        customer=queries.customer[rows],
+        history=queries.history.rows(rows),
+        cart_row=place[queries.cart_row[kept]],
+        cart_item=queries.cart_item[kept],
     )
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from models.catalogue import Catalogue
+from models.lists import Ranked
 from models.ranking import contains, keys
-from models.recommender import Ranked, Recommender
+from models.recommender import Recommender
 from models.scenarios import SOURCES
 from models.sources.protocol import Queries
 from recsvc.i18n import translator
@@ -12,8 +13,10 @@ from recsvc.reasons import reason_text
 
 KINDS = {
     "repeat": "again",
+    "customers": "similar_customers",
     "neighbours": "bought",
     "factors": "similar_customers",
+    "categories": "popular_category",
     "complements": "goes_with",
     "popular": "popular",
 }
@@ -31,6 +34,8 @@ def reasons(
         kind = "again" if owned[at] else KINDS[SOURCES[source]]
         carrier = int(carriers[at])
         title = catalogue.texts["title"][carrier] if carrier >= 0 else None
+        if kind == "popular_category":
+            title = catalogue.texts["product_type"][int(lists.scored.item[at])] or None
         if kind == "bought" and title is None:
             kind = "similar_customers"
         sentences.append(reason_text(kind, title=title, translator=translators[locales[int(row)]]))

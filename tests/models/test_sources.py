@@ -5,26 +5,45 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from models.ranking import Scored, positions
-from models.sources.complements import ComplementSettings
+from models.candidates import Candidates
+from models.ranking import Scored, keys, positions
+from models.sources.categories import CategorySettings
+from models.sources.customers import CustomerSettings
 from models.sources.factors import FactorSettings
 from models.sources.neighbours import NeighbourSettings
-from models.sources.popular import PopularSettings
+from models.sources.popular import Popular, PopularSettings
 from models.sources.protocol import Queries, Source
-from models.sources.repeat import RepeatSettings
+from models.sources.repeat import Repeat, RepeatSettings
 from tests.models.shops import Line, random_shop, shop_of
 from training.data import TrainingData
 from training.fit.factors import fit_factors
-from training.fit.sources import choose_half_life, fit_complements, fit_neighbours, fit_popular, fit_repeat
+from training.fit.sources import (
+    Past,
+    choose_half_life,
+    fit_categories,
+    fit_customers,
+    fit_neighbours,
+    fit_popular,
+    fit_repeat,
+)
+from training.fit.statistics import fit_statistics, habits_of
 
-FITS: dict[str, Callable[[TrainingData], Source]] = {
-    "repeat": lambda data: fit_repeat(data, RepeatSettings()),
-    "neighbours": lambda data: fit_neighbours(data, NeighbourSettings(shrink=0)),
-    "factors": lambda data: fit_factors(data, FactorSettings(factors=8, regularisation=0.1)),
-    "complements": lambda data: fit_complements(data, ComplementSettings()),
-    "popular": lambda data: fit_popular(data, PopularSettings()),
+HORIZON = 28
+FITS: dict[str, Callable[[Past], Source]] = {
+    "repeat": lambda past: fit_repeat(past, RepeatSettings()),
+    "customers": lambda past: fit_customers(past, CustomerSettings(neighbours=10)),
+    "neighbours": lambda past: fit_neighbours(past, NeighbourSettings(buyers=1)),
+    "factors": lambda past: fit_factors(past, FactorSettings(factors=8, regularisation=0.1)),
+    "categories": lambda past: fit_categories(past, CategorySettings()),
+    "popular": lambda past: fit_popular(past, PopularSettings()),
 }
+
+
+def past_of(data: TrainingData) -> Past:
+    habits = habits_of(data, HORIZON)
+    return Past(data, habits, fit_statistics(data, habits))
 
 
 @pytest.fixture(scope="module")
@@ -33,31 +52,20 @@ def shop() -> TrainingData:
 
 
 def everybody(data: TrainingData) -> Queries:
-    """All customers and one stranger, each with a cart of two items."""
-    history = data.interactions()
-    customers = np.append(np.arange(len(data.customers)), -1)
-    carts = np.sort(np.random.default_rng(1).integers(0, len(data.catalogue) // 2, (len(customers), 1)), axis=1)
-    carts = np.concatenate([carts, carts + len(data.catalogue) // 2], axis=1).astype(np.int32)
-    row = np.repeat(np.arange(len(customers)), 2)
-    return Queries(customers, history.rows(customers), row, carts.ravel().astype(np.int32), data.last_day + 1)
+    """All customers and one stranger."""
+    return ask_for(data, np.append(np.arange(len(data.customers)), -1))
 
 
-def only(queries: Queries, row: int) -> Queries:
-    """One row as a block of its own."""
-    mine = queries.cart_row == row
-    return Queries(
-        queries.customer[row : row + 1],
-        queries.history.rows(np.array([row])),
-        np.zeros(mine.sum(), np.int64),
-        queries.cart_item[mine],
-        queries.today,
-    )
+def ask_for(data: TrainingData, customers: NDArray[np.int64]) -> Queries:
+    history = data.interactions().rows(customers)
+    nothing = np.zeros(0, np.int64), np.zeros(0, np.int32)
+    return Queries(customers, history, *nothing, data.last_day + 1, HORIZON, len(data.catalogue))
 
 
 @pytest.mark.parametrize("name", FITS)
 class TestEverySource:
     def test_lists_are_ranked_without_doubles_and_within_the_limit(self, name: str, shop: TrainingData) -> None:
-        found = FITS[name](shop).candidates(everybody(shop), 7)
+        found = FITS[name](past_of(shop)).candidates(everybody(shop), 7)
         assert len(found) > 0
         assert np.all(np.isfinite(found.score))
         assert positions(found.row).max() < 7
@@ -66,33 +74,45 @@ class TestEverySource:
         assert order.tolist() == list(range(len(found)))
 
     def test_one_row_alone_gets_the_same_bits(self, name: str, shop: TrainingData) -> None:
-        source, queries = FITS[name](shop), everybody(shop)
-        block = source.candidates(queries, 20)
+        source, queries = FITS[name](past_of(shop)), everybody(shop)
+        said = source.score(queries)
         for row in (0, 7, len(queries) - 1):
-            alone = source.candidates(only(queries, row), 20)
-            mine = block.where(block.row == row)
-            assert alone.item.tolist() == mine.item.tolist()
-            assert alone.score.tobytes() == mine.score.tobytes()
+            alone = source.score(ask_for(shop, queries.customer[row : row + 1]))
+            for signal in source.signals:
+                mine, other = (matrix.copy() for matrix in (said.rows[signal][[row]], alone.rows[signal]))
+                mine.sort_indices()
+                other.sort_indices()
+                assert mine.indices.tolist() == other.indices.tolist()
+                assert mine.data.tobytes() == other.data.tobytes()
+
+    def test_candidates_get_the_same_scores_as_the_rows_hold(self, name: str, shop: TrainingData) -> None:
+        source, queries = FITS[name](past_of(shop)), everybody(shop)
+        said = source.score(queries)
+        row, item = np.divmod(np.arange(len(queries) * queries.n_items), queries.n_items)
+        every = Candidates.of(queries.habits, keys(row, item))
+        for signal in source.signals:
+            stored = said.rows[signal].toarray().ravel()
+            taken = source.at(said, signal, every)
+            assert taken[stored > 0] == pytest.approx(stored[stored > 0], rel=0.02, abs=2e-3)
 
     def test_stored_arrays_make_the_same_source(self, name: str, shop: TrainingData) -> None:
-        source = FITS[name](shop)
+        source = FITS[name](past_of(shop))
         stored = {key: np.array(array) for key, array in source.arrays().items()}
         assert not any(array.dtype == object for array in stored.values())
         again = type(source).from_arrays(stored)
         assert same(source.candidates(everybody(shop), 9), again.candidates(everybody(shop), 9))
 
     def test_fitting_twice_gives_the_same_arrays(self, name: str, shop: TrainingData) -> None:
-        first, second = FITS[name](shop).arrays(), FITS[name](shop).arrays()
+        first, second = FITS[name](past_of(shop)).arrays(), FITS[name](past_of(shop)).arrays()
         assert {key: array.tobytes() for key, array in first.items()} == {
             key: array.tobytes() for key, array in second.items()
         }
 
     def test_a_limit_beyond_the_items_is_no_error(self, name: str, shop: TrainingData) -> None:
-        FITS[name](shop).candidates(everybody(shop), 10_000)
+        FITS[name](past_of(shop)).candidates(everybody(shop), 10_000)
 
     def test_nobody_asking_gets_nothing(self, name: str, shop: TrainingData) -> None:
-        nobody = Queries.of_customers(np.zeros(0, np.int64), shop.interactions(), shop.last_day)
-        assert len(FITS[name](shop).candidates(nobody, 5)) == 0
+        assert len(FITS[name](past_of(shop)).candidates(ask_for(shop, np.zeros(0, np.int64)), 5)) == 0
 
 
 def same(first: Scored, second: Scored) -> bool:
@@ -103,11 +123,8 @@ def titles(data: TrainingData, found: Scored, row: int = 0) -> list[str]:
     return data.catalogue.items.table.take(found.item[found.row == row])
 
 
-def ask(data: TrainingData, customer: str | None, *cart: str) -> Queries:
-    place = np.array([-1 if customer is None else data.customers.find(customer)])
-    items = np.sort(data.catalogue.items.find_all(cart)).astype(np.int32)
-    history = data.interactions().rows(place)
-    return Queries(place, history, np.zeros(len(items), np.int64), items, data.last_day + 1)
+def ask(data: TrainingData, customer: str | None) -> Queries:
+    return ask_for(data, np.array([-1 if customer is None else data.customers.find(customer)]))
 
 
 BASKETS: list[Line] = [
@@ -128,36 +145,10 @@ BASKETS: list[Line] = [
 
 def test_repeat_puts_frequent_and_recent_first() -> None:
     data = shop_of(BASKETS)
-    found = fit_repeat(data, RepeatSettings(half_life_days=7)).candidates(ask(data, "ann"), 5)
+    found = Repeat(half_life_days=7).candidates(ask(data, "ann"), 5)
     assert titles(data, found) == ["milk", "bread"]
     # milk: 10 and 3 days old, bread: 10 days old; a half-life is 7 days.
     assert found.score == pytest.approx([2 ** (-10 / 7) + 2 ** (-3 / 7), 2 ** (-10 / 7)])
-
-
-def test_complements_learn_from_guests_and_leave_out_the_cart() -> None:
-    data = shop_of(BASKETS)
-    complements = fit_complements(data, ComplementSettings(shrink=0))
-    # bread + jam in two orders of each three and four: 2 / √(3 × 4); milk + bread: 2 / √(3 × 3).
-    found = complements.candidates(ask(data, None, "bread"), 5)
-    assert titles(data, found) == ["milk", "jam"]
-    assert found.score == pytest.approx([2 / 3, 2 / np.sqrt(12)])
-    assert titles(data, complements.candidates(ask(data, None, "jam"), 5)) == ["tea", "bread"]
-    assert titles(data, complements.candidates(ask(data, None, "bread", "jam"), 5)) == ["tea", "milk"]
-
-
-def test_complements_need_support() -> None:
-    data = shop_of(BASKETS)
-    complements = fit_complements(data, ComplementSettings(support=2))
-    assert "jam" not in titles(data, complements.candidates(ask(data, None, "milk"), 5))
-
-
-def test_a_carrier_is_the_item_that_adds_most() -> None:
-    data = shop_of(BASKETS)
-    complements = fit_complements(data, ComplementSettings(shrink=0))
-    queries = ask(data, None, "bread", "jam")
-    found = complements.candidates(queries, 5)
-    carriers = complements.carriers(queries, found.row, found.item)
-    assert data.catalogue.items.table.take(carriers) == ["jam", "bread"]
 
 
 def test_neighbours_bring_what_people_alike_bought() -> None:
@@ -166,24 +157,40 @@ def test_neighbours_bring_what_people_alike_bought() -> None:
         lines += [(name, name, item, 100) for item in ("milk", "bread", "jam")]
     lines += [(name, name, item, 100) for name in ("ed", "flo", "gus") for item in ("nails", "hammer")]
     data = shop_of(lines)
-    found = fit_neighbours(data, NeighbourSettings(shrink=0)).candidates(ask(data, "ann"), 5)
+    past = past_of(data)
+    neighbours = fit_neighbours(past, NeighbourSettings())
+    found = neighbours.candidates(ask(data, "ann"), 5)
     assert "jam" in titles(data, found)
     assert not {"nails", "hammer"} & set(titles(data, found))
+    carriers = neighbours.carriers(ask(data, "ann"), found.row, found.item)
+    assert data.catalogue.items[int(carriers[titles(data, found).index("jam")])] in ("milk", "bread")
+    alike = fit_customers(past, CustomerSettings()).candidates(ask(data, "ann"), 5)
+    assert "jam" in titles(data, alike)
+    assert not {"nails", "hammer"} & set(titles(data, alike))
+
+
+def test_nobody_is_their_own_neighbour() -> None:
+    lines = [("ann", "1", "milk", 100), ("ann", "1", "lamp", 100), ("bob", "2", "milk", 100), ("cy", "3", "tea", 100)]
+    data = shop_of(lines)
+    alike = fit_customers(past_of(data), CustomerSettings()).candidates(ask(data, "ann"), 5)
+    assert titles(data, alike) == ["milk"]
 
 
 def test_popular_counts_customers_not_purchases() -> None:
     lines: list[Line] = [("ann", f"a{n}", "milk", 100 + n) for n in range(10)]
     lines += [(name, name, "bread", 109) for name in ("bob", "cy")] + [(None, "g", "bread", 109)]
     data = shop_of(lines)
-    popular = fit_popular(data, PopularSettings())
-    assert popular.score == pytest.approx([3.0, 1.0])
+    popular = fit_popular(past_of(data), PopularSettings())
+    # All newest purchases are a day old, and a sale counts half after 14 days.
+    assert popular.sales == pytest.approx(np.array([3.0, 1.0]) * 2 ** (-1 / 14))
     assert titles(data, popular.candidates(ask(data, None), 5)) == ["bread", "milk"]
+    assert isinstance(popular, Popular)
 
 
 def test_factors_fold_in_what_the_fit_gave() -> None:
     data = random_shop(seed=5)
-    factors = fit_factors(data, FactorSettings(factors=8, regularisation=0.5, iterations=40))
-    folded = factors.fold_in(data.interactions())
+    factors = fit_factors(past_of(data), FactorSettings(factors=8, regularisation=0.5, iterations=40))
+    folded = factors.fold_in(everybody(data).habits, np.arange(len(data.customers)))
     # The fit's last half-step solves for the items, so the users are one half-step older; at convergence they agree.
     scale = np.abs(factors.users).max()
     assert np.abs(folded - factors.users).max() / scale < 0.1
@@ -191,14 +198,12 @@ def test_factors_fold_in_what_the_fit_gave() -> None:
 
 def test_factors_fold_in_only_who_has_changed() -> None:
     data = random_shop(seed=5)
-    factors = fit_factors(data, FactorSettings(factors=8, regularisation=0.5))
-    queries = everybody(data)
-    vectors = factors.vectors(queries)
+    factors = fit_factors(past_of(data), FactorSettings(factors=8, regularisation=0.5))
+    vectors = factors.vectors(everybody(data))
     assert vectors[:-1].tobytes() == factors.users.tobytes()
     assert not vectors[-1].any()
-    stranger = Queries.of_customers(np.array([4]), data.interactions(), data.last_day)
-    stranger = replace(stranger, customer=np.array([-1]))
-    assert factors.vectors(stranger)[0] == pytest.approx(factors.fold_in(stranger.history)[0])
+    stranger = replace(ask_for(data, np.array([4])), customer=np.array([-1]))
+    assert factors.vectors(stranger)[0] == pytest.approx(factors.fold_in(stranger.habits, np.array([0]))[0])
 
 
 def test_the_half_life_follows_the_shop() -> None:
@@ -208,4 +213,4 @@ def test_the_half_life_follows_the_shop() -> None:
         for week in range(20):
             order, day = f"o{customer}-{week}", 100 + 7 * week
             lines += [(f"c{customer}", order, f"i{item:02}", day) for item in {week, max(week - 1, 0)}]
-    assert choose_half_life(shop_of(lines)) == 7.0
+    assert choose_half_life(shop_of(lines), HORIZON) == 7.0

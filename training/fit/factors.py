@@ -5,17 +5,16 @@ import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from models.interactions import Pairs
 from models.sources.factors import Factors, FactorSettings, confidence
-from training.data import TrainingData
+from training.fit.sources import Past
 
 
-def fit_factors(data: TrainingData, settings: FactorSettings) -> Factors:
+def fit_factors(past: Past, settings: FactorSettings) -> Factors:
     """ALS over the known customers; items that nobody known bought keep the zero vector."""
-    history = data.interactions()
-    pairs = Pairs.of(history)
-    weight = confidence(pairs, settings.alpha)
-    shape = (len(data.customers), len(data.catalogue))
+    habits = past.habits
+    pairs, history = habits.pairs, habits.history
+    weight = confidence(habits, settings.alpha)
+    shape = (habits.n_rows, habits.n_items)
     # implicit weighs an entry by its value and an absence by 1, so the value is 1 + confidence.
     customers_items = sp.csr_matrix((1.0 + weight, pairs.item, pairs.indptr), shape=shape, dtype=np.float32)
     # implicit solves in threads of its own; OpenBLAS threads inside them only fight for the cores.
@@ -33,4 +32,5 @@ def fit_factors(data: TrainingData, settings: FactorSettings) -> Factors:
     by_sales = np.argsort(-bought, kind="stable")[: settings.head]
     head = by_sales[bought[by_sales] > 0].astype(np.int32)
     entries = np.diff(history.indptr).astype(np.int32)
-    return Factors(model.user_factors, items, head, entries, settings.alpha, settings.regularisation)
+    users = model.user_factors
+    return Factors(users, items, head, entries, settings.alpha, settings.regularisation, settings.proposed)

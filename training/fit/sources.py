@@ -1,89 +1,130 @@
-"""Fits the sources that count: repeat, neighbours, complements, popular."""
+"""Fits the sources that count what was bought: repeat, customers, neighbours, categories, popular."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from models.interactions import Pairs
+from models.habits import LASTING, LONG, SHORT, Habits
 from models.ranking import contains, keys, positions, rank
-from models.sources.complements import Complements, ComplementSettings
+from models.sources.categories import Categories, CategorySettings
+from models.sources.customers import Customers, CustomerSettings, taste
 from models.sources.neighbours import Neighbours, NeighbourSettings
 from models.sources.popular import Popular, PopularSettings
-from models.sources.repeat import Repeat, RepeatSettings, decayed_counts
+from models.sources.repeat import Repeat, RepeatSettings
+from models.sparse import row_numbers, stored_where, top_of_rows, unit_rows, with_values
+from models.statistics import Statistics
 from training.data import TrainingData
-from training.fit.cooccurrence import related_items, shrunk_cosine
+from training.fit.cooccurrence import related_items
 
 HALF_LIVES = (7.0, 15.0, 30.0, 60.0, 120.0, 240.0)
-HOLDOUT_DAYS = 28
 CHOICE_CUSTOMERS = 20_000
+# What a neighbour's purchase must still count to be kept, by table.
+FAINT = {"recent": 0.1, "lasting": 1e-3, "new": 0.01}
+MOST_RECENT = 1.5
 
 
-def fit_repeat(data: TrainingData, settings: RepeatSettings) -> Repeat:
-    """Own purchases with decay; a half-life of 0 is chosen on the last days of the data."""
-    return Repeat(settings.half_life_days or choose_half_life(data))
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What every fit starts from: the data, its customers' habits, and the shop's statistics, all as of one day."""
+
+    data: TrainingData
+    habits: Habits
+    statistics: Statistics
 
 
-def choose_half_life(data: TrainingData) -> float:
+def fit_repeat(past: Past, settings: RepeatSettings) -> Repeat:
+    """Own purchases with decay; a half-life of 0 is chosen on the last horizon of the data."""
+    return Repeat(settings.half_life_days or choose_half_life(past.data, past.statistics.horizon))
+
+
+def choose_half_life(data: TrainingData, horizon: int) -> float:
     """The half-life whose own-purchase lists best foresee the last days, by ndcg@10 over a sample of customers."""
-    days = min(HOLDOUT_DAYS, (data.last_day - data.first_day) // 4)
-    cutoff = data.last_day + 1 - days
+    cutoff = data.last_day + 1 - min(horizon, (data.last_day - data.first_day) // 4)
     later = data.lines.where((data.lines.day >= cutoff) & (data.lines.customer >= 0))
-    pairs = Pairs.of(data.before(cutoff).interactions().rows(np.unique(later.customer)[:CHOICE_CUSTOMERS]))
-    if not len(pairs):
-        return 60.0
     customers = np.unique(later.customer)[:CHOICE_CUSTOMERS]
+    habits = Habits(data.before(cutoff).interactions().rows(customers), len(data.catalogue), cutoff, horizon)
+    pairs = habits.pairs
     bought = np.unique(keys(later.customer, later.item))
     gains = {}
     for half_life in HALF_LIVES:
-        lists = rank(len(customers), pairs.row, pairs.item, decayed_counts(pairs, cutoff, half_life), 10)
+        lists = rank(len(customers), pairs.row, pairs.item, habits.decayed(half_life), 10)
         hit = contains(bought, keys(customers[lists.row], lists.item))
         gains[half_life] = float((hit / np.log2(positions(lists.row) + 2.0)).sum())
-    return max(gains, key=lambda half_life: gains[half_life])
+    return max(gains, key=lambda half_life: gains[half_life]) if any(gains.values()) else 60.0
 
 
-def fit_popular(data: TrainingData, settings: PopularSettings) -> Popular:
-    """Customers (and guest orders) that bought each item, each counted by its newest purchase."""
-    lines = data.lines
+def fit_popular(past: Past, settings: PopularSettings) -> Popular:
+    """Customers (and guest orders) that bought each item, each counted by its newest purchase; and first-time
+    buyers.
+    """
+    lines = past.data.lines
     # A guest order stands for one customer of its own.
-    holder = np.where(lines.customer >= 0, lines.customer, len(data.customers) + lines.order)
+    holder = np.where(lines.customer >= 0, lines.customer, len(past.data.customers) + lines.order)
     by_age = np.lexsort((-lines.day, lines.item, holder))
-    newest = positions(keys(holder[by_age], lines.item[by_age])) == 0
-    kept = by_age[newest]
-    weight = np.exp2(-(data.last_day - lines.day[kept]) / settings.half_life_days)
-    score = np.bincount(lines.item[kept], weight, minlength=len(data.catalogue))
-    return Popular.of(score.astype(np.float32))
+    newest = by_age[positions(keys(holder[by_age], lines.item[by_age])) == 0]
+    half_life = settings.half_life_days or past.statistics.horizon / 2
+    weight = np.exp2(-(past.statistics.today - lines.day[newest]) / half_life)
+    sales = np.bincount(lines.item[newest], weight, minlength=len(past.data.catalogue))
+    return Popular.of(sales.astype(np.float32), past.statistics.newcomers_lately, settings.proposed)
 
 
-def fit_neighbours(data: TrainingData, settings: NeighbourSettings) -> Neighbours:
-    """Items alike in who buys them: shrunk cosine over the customers' newest items."""
-    pairs = Pairs.of(data.interactions())
-    newest = rank_newest(pairs, settings.history)
-    damped = np.sqrt(decayed_counts(pairs, data.last_day + 1, settings.half_life_days))[newest]
-    customers_items = sp.csr_array(
-        (damped, (pairs.row[newest], pairs.item[newest])), shape=(len(data.customers), len(data.catalogue))
-    )
-    held = np.bincount(pairs.item[newest], damped.astype(np.float64) ** 2, minlength=len(data.catalogue)).astype(
-        np.float64
-    )
-    table = related_items(customers_items, shrunk_cosine(held, settings.shrink), settings.neighbours)
-    return Neighbours(table, table.transposed(), settings.half_life_days)
+def fit_categories(past: Past, settings: CategorySettings) -> Categories:
+    """Each category's best sellers of late, damped by the size of the category."""
+    statistics = past.statistics
+    sales = statistics.popularity[SHORT] + np.float32(0.1) * statistics.newcomers
+    sold = np.flatnonzero(sales > 0)
+    shape = (int(statistics.leaf.max()) + 1, statistics.n_items)
+    share = sales[sold] / sales.sum() * np.float32(1e4)
+    every = sp.csr_array((share, (statistics.leaf[sold], sold)), shape=shape)
+    size = np.bincount(statistics.leaf[sold], share, minlength=shape[0])
+    best = top_of_rows(every, settings.items)
+    damped = best.data / np.sqrt(size[row_numbers(best)])
+    return Categories(statistics.leaf, with_values(best, damped))
 
 
-def rank_newest(pairs: Pairs, limit: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The places of each row's `limit` most recently bought pairs, in the order of the pairs."""
-    by_age = np.lexsort((pairs.item, -pairs.last_day, pairs.row))
-    return np.sort(by_age[positions(pairs.row[by_age]) < limit])
+def fit_customers(past: Past, settings: CustomerSettings) -> Customers:
+    """The reference customers' tastes and purchases; a seeded sample where there are more than `reference`."""
+    habits, statistics = past.habits, past.statistics
+    some = np.flatnonzero(habits.orders > 0)
+    if len(some) > settings.reference:
+        some = np.sort(np.random.default_rng(settings.seed).choice(some, settings.reference, replace=False))
+    rarity = np.log((statistics.n_customers + 1) / (statistics.buyers + 1)).astype(np.float32)
+    tastes = sp.csr_array(taste(habits, rarity)[some].T)
+    tastes.sort_indices()
+    first = habits.pairs.first_day
+    age = (habits.today - first).astype(np.float32)
+    new = np.where(first >= habits.today - habits.horizon, np.exp2(-age / (habits.horizon / 2)), 0)
+    tables = {
+        "recent": habits.matrix(np.minimum(habits.counts[SHORT], MOST_RECENT)),
+        "lasting": unit_rows(habits.matrix(habits.counts[LONG])),
+        "new": habits.matrix(new),
+    }
+    chosen = {name: table[some] for name, table in tables.items()}
+    kept = {name: stored_where(table, table.data >= FAINT[name]) for name, table in chosen.items()}
+    return Customers(some.astype(np.int32), rarity, tastes, kept, settings.neighbours)
 
 
-def fit_complements(data: TrainingData, settings: ComplementSettings) -> Complements:
-    """Items that orders hold together: shrunk cosine over orders, guests' orders included."""
-    lines = data.lines
-    size = np.bincount(lines.order)
-    kept = lines.where((size[lines.order] > 1) & (size[lines.order] <= settings.largest_order))
-    _, order = np.unique(kept.order, return_inverse=True)
-    ones = np.ones(len(kept), np.float32)
-    shape = (int(order.max(initial=-1)) + 1, len(data.catalogue))
-    orders_items = sp.csr_array((ones, (order, kept.item)), shape=shape)
-    held = np.maximum(np.bincount(lines.item, minlength=len(data.catalogue)), 1).astype(np.float64)
-    weigh = shrunk_cosine(held, settings.shrink, settings.support)
-    table = related_items(orders_items, weigh, settings.neighbours)
-    return Complements(table, table.transposed())
+def fit_neighbours(past: Past, settings: NeighbourSettings) -> Neighbours:
+    """Items alike in who buys them, among the head: degree-normalised co-purchase over the customers' lasting items."""
+    habits, statistics = past.habits, past.statistics
+    n_items = habits.n_items
+    order = np.lexsort((np.arange(n_items), -statistics.buyers, -statistics.popularity[LONG]))
+    head = np.zeros(n_items, np.bool_)
+    head[order[: settings.head]] = True
+    head &= statistics.buyers >= settings.buyers
+    lasting = habits.matrix(np.log1p(habits.counts[LASTING]))
+    bought = top_of_rows(stored_where(lasting, head[lasting.indices]), settings.history)
+    degree = np.bincount(bought.indices, minlength=n_items)
+    weight = (1 / np.sqrt(1 + degree)).astype(np.float32)
+    length = 1 / np.sqrt(1 + np.diff(bought.indptr))
+    scaled = with_values(bought, bought.data * weight[bought.indices] * length[row_numbers(bought)])
+
+    def weigh(_: NDArray[np.int64], other: NDArray[np.int32], together: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Another full division by the other's root degree would make this a cosine; half keeps what sells in sight.
+        kept = np.where(together >= 1e-4, together / np.sqrt(weight[other]), 0)
+        return kept.astype(np.float32)
+
+    table = related_items(scaled, weigh, settings.neighbours)
+    return Neighbours(table, table.transposed(), np.where(head, weight, 0).astype(np.float32))

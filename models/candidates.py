@@ -1,0 +1,44 @@
+"""The first stage's outcome: which items are considered for which row of a block."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.habits import Habits
+from models.sparse import Places
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """(row, item) pairs sorted by row, then item; `pair` is the pair's place in the habits, −1 if the row never bought
+    it; `shape` is that of the block: rows × items."""
+
+    row: NDArray[np.int64]
+    item: NDArray[np.int32]
+    pair: NDArray[np.int64]
+    shape: tuple[int, int]
+
+    @property
+    def owned(self) -> NDArray[np.bool_]:
+        return self.pair >= 0
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @cached_property
+    def places(self) -> Places:
+        """For taking their values out of matrices rows × items."""
+        return Places.of(self.shape, self.row, self.item)
+
+    @classmethod
+    def of(cls, habits: Habits, key: NDArray[np.int64]) -> "Candidates":
+        """From ascending keys."""
+        stored = habits.pair_keys
+        pair = np.full(len(key), -1, np.int64)
+        if len(stored):
+            place = np.minimum(np.searchsorted(stored, key), len(stored) - 1)
+            pair = np.where(stored[place] == key, place, -1)
+        item = (key & 0xFFFFFFFF).astype(np.int32)
+        return cls(key >> 32, item, pair, (habits.n_rows, habits.n_items))

@@ -1,0 +1,178 @@
+"""A candidate's features: the one function that training and serving share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.candidates import Candidates
+from models.habits import BRIEF, LASTING, LONG, SHORT, Habits
+from models.ranking import keys
+from models.sources.protocol import Queries, Signals, Source
+from models.sparse import segment_maxima
+from models.statistics import Statistics
+
+Floats = NDArray[np.float32]
+Columns = dict[str, NDArray[Any]]
+# What a customer's own rhythm with an item must outweigh: so many of the item's usual gaps.
+GAP_PRIOR = 2
+
+
+def features(
+    queries: Queries, candidates: Candidates, statistics: Statistics, said: Mapping[str, tuple[Source, Signals]]
+) -> Columns:
+    """Every feature by name, float32, NaN where it has no meaning; `said` holds each source's signals.
+
+    Figures of the shop are shares or relative to the horizon, so that windows of a growing shop look alike.
+    """
+    habits = queries.habits
+    columns: Columns = {}
+    columns |= _of_purchases(habits, candidates, statistics)
+    columns |= _of_items(candidates, statistics)
+    columns |= _of_categories(habits, candidates, statistics)
+    columns |= _of_taste(habits, candidates, statistics)
+    columns |= _of_customers(habits, candidates)
+    columns |= _of_sources(candidates, statistics, said, len(queries))
+    return {name: column.astype(np.float32, copy=False) for name, column in columns.items()}
+
+
+def matrix(columns: Columns, names: tuple[str, ...]) -> Floats:
+    """The named columns side by side, shape (n_candidates, n_names), rows contiguous."""
+    return np.stack([columns[name] for name in names], axis=1)
+
+
+def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics) -> Columns:
+    """The customer's own purchases of the item: how often, how long ago, against which gap."""
+    pairs, today = habits.pairs, habits.today
+    times = pairs.orders.astype(np.float32)
+    since = (today - pairs.last_day).astype(np.float32)
+    span = (pairs.last_day - pairs.first_day).astype(np.float32)
+    usual = (span + GAP_PRIOR * statistics.gap[pairs.item]) / (times - 1 + GAP_PRIOR)
+    own_gap = np.where(times > 1, span / np.maximum(times - 1, 1), np.nan)
+    quantity = pairs.sums(habits.history.quantity) / times
+    zero: Columns = {
+        "bought_brief": habits.counts[BRIEF],
+        "bought_short": habits.counts[SHORT],
+        "bought_long": habits.counts[LONG],
+        "bought_lasting": habits.counts[LASTING],
+        "times": times,
+        "rate": times / np.maximum(habits.orders_since_first, 1),
+        "share": habits.counts[LONG] / habits.total[pairs.row],
+    }
+    missing: Columns = {
+        "since": since,
+        "gap": usual,
+        "due": since / np.maximum(usual, 1),
+        "own_due": since / np.maximum(own_gap, 1),
+        "orders_since": habits.orders_since_last,
+        "quantity": quantity,
+        "place": habits.rank,
+    }
+    columns = {name: _taken(candidates, value, 0.0) for name, value in zero.items()}
+    return columns | {name: _taken(candidates, value, np.nan) for name, value in missing.items()}
+
+
+def _taken(candidates: Candidates, per_pair: NDArray[Any], otherwise: float) -> Floats:
+    if not len(per_pair):
+        return np.full(len(candidates), otherwise, np.float32)
+    return np.where(candidates.owned, per_pair[candidates.pair], otherwise).astype(np.float32)
+
+
+def _of_items(candidates: Candidates, statistics: Statistics) -> Columns:
+    """The item in the shop: what sells, what is new, what is bought again."""
+    item = candidates.item
+    memories = ("sales_brief", "sales_short", "sales_long", "sales_lasting")
+    columns = {name: sales[item] for name, sales in zip(memories, statistics.sales_per_10_000, strict=True)}
+    columns["trend"] = (columns["sales_brief"] + 0.05) / (columns["sales_long"] + 0.05)
+    columns["trials"], columns["trials_lately"] = (trials[item] for trials in statistics.trials_per_10_000)
+    columns["trial_share"] = statistics.newcomers[item] / np.maximum(statistics.popularity[SHORT][item], 0.5)
+    columns["repeat_rate"] = statistics.repeat_rate[item]
+    columns["item_gap"] = statistics.gap[item]
+    columns["item_age"] = np.minimum(statistics.age[item], statistics.horizon)
+    columns["price"] = statistics.log_price[item]
+    return columns
+
+
+def _of_categories(habits: Habits, candidates: Candidates, statistics: Statistics) -> Columns:
+    """The customer's purchases in the item's category, at two depths."""
+    item, columns = candidates.item, {}
+    total = habits.total[candidates.row]
+    per_pair = {
+        "weight": habits.counts[LONG],
+        "times": habits.pairs.orders.astype(np.float32),
+        "price": statistics.log_price[habits.pairs.item],
+    }
+    for level, category, sales in (
+        ("leaf", statistics.leaf, statistics.leaf_sales),
+        ("mid", statistics.mid, statistics.mid_sales),
+    ):
+        groups = habits.folded(category, per_pair)
+        wanted = keys(candidates.row, category[item])
+        count = groups.at(wanted, "count")
+        weight = groups.at(wanted, "weight")
+        columns[f"{level}_items"] = count
+        columns[f"{level}_weight"] = weight
+        columns[f"{level}_times"] = groups.at(wanted, "times")
+        columns[f"{level}_since"] = habits.today - groups.at(wanted, "last_day", np.nan)
+        columns[f"{level}_share"] = weight / total
+        columns[f"{level}_sales_share"] = statistics.popularity[SHORT][item] / np.maximum(sales[category[item]], 0.5)
+        if level == "leaf":
+            columns["leaf_repeat_rate"] = statistics.leaf_repeat_rate[category[item]]
+            usual = np.maximum(statistics.leaf_share[category[item]], 1e-6)
+            columns["leaf_affinity"] = columns["leaf_share"] / usual
+            paid = groups.at(wanted, "price") / np.where(count > 0, count, np.nan)
+            columns["price_in_leaf"] = statistics.log_price[item] - paid
+    return columns
+
+
+def _of_taste(habits: Habits, candidates: Candidates, statistics: Statistics) -> Columns:
+    """Price and brand against what the customer usually chooses."""
+    pairs, item, row = habits.pairs, candidates.item, candidates.row
+    n_items = np.maximum(habits.of_rows(np.ones(len(pairs))), 1)
+    usual_price = habits.of_rows(statistics.log_price[pairs.item]) / n_items
+    brands = habits.folded(statistics.brand, {"weight": habits.counts[LONG]})
+    bought = brands.at(keys(row, statistics.brand[item]), "weight") / habits.total[row]
+    return {
+        "price_fit": statistics.log_price[item] - usual_price[row],
+        "brand_fit": bought - statistics.brand_share[statistics.brand[item]],
+    }
+
+
+def _of_customers(habits: Habits, candidates: Candidates) -> Columns:
+    """The customer: how often they shop, how much, how much of it new."""
+    pairs, row, orders = habits.pairs, candidates.row, habits.orders
+    first, last = habits.bounds
+    lines = np.diff(habits.history.indptr)
+    start = habits.today - habits.horizon
+    recent = habits.of_rows(pairs.last_day >= start)
+    new = habits.of_rows(pairs.first_day >= start)
+    per_row: dict[str, NDArray[Any]] = {
+        "customer_orders": orders,
+        "customer_basket": lines / np.maximum(orders, 1),
+        "customer_since": habits.today - last,
+        "customer_gap": (last - first) / np.maximum(orders - 1, 1),
+        "customer_recent": recent,
+        "customer_new_share": new / np.maximum(recent, 1),
+        "customer_items": habits.of_rows(np.ones(len(pairs))),
+    }
+    return {name: value[row].astype(np.float32) for name, value in per_row.items()}
+
+
+def _of_sources(
+    candidates: Candidates, statistics: Statistics, said: Mapping[str, tuple[Source, Signals]], n_rows: int
+) -> Columns:
+    """What the other sources say, as it is and against their best for something that the customer never bought."""
+    columns: Columns = {}
+    for name, (source, signals) in said.items():
+        if name in ("repeat", "popular"):
+            continue
+        for signal in source.signals:
+            score = source.at(signals, signal, candidates)
+            best = segment_maxima(candidates.row, np.where(candidates.owned, 0, score), n_rows)
+            columns[signal] = score
+            columns[f"{signal}_relative"] = score / np.maximum(best[candidates.row], 1e-9)
+    if "customers_recent" in columns:
+        share = statistics.popularity[SHORT][candidates.item] / max(statistics.n_customers, 1.0)
+        columns["customers_lift"] = columns["customers_recent"] / np.maximum(share, 1e-5)
+    return columns

@@ -1,0 +1,57 @@
+"""Ranked lists: of a block, and of all known customers as the bundle keeps them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.interactions import ragged_arange
+from models.ranking import Scored
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """Ranked lists of several rows: scores, and for each item the source that carried it (an index into SOURCES,
+    uint8)."""
+
+    scored: Scored
+    source: NDArray[np.uint8]
+
+    def where(self, mask: NDArray[Any]) -> "Ranked":
+        return Ranked(self.scored.where(mask), self.source[mask])
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLists:
+    """The lists of all known customers for one scenario, computed at training: rows `indptr[c]:indptr[c + 1]`."""
+
+    indptr: NDArray[np.int64]
+    item: NDArray[np.int32]
+    score: NDArray[np.float32]
+    source: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Ranked]) -> "StoredLists":
+        lengths = [np.bincount(b.scored.row, minlength=b.scored.n_rows) for b in blocks]
+        return cls(
+            np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
+            np.concatenate([b.scored.item for b in blocks]),
+            np.concatenate([b.scored.score for b in blocks]),
+            np.concatenate([b.source for b in blocks]),
+        )
+
+    def rows(self, customers: NDArray[Any], row: NDArray[Any], n_rows: int) -> Ranked:
+        """The lists of these customers as rows `row` (ascending) of a block of `n_rows`."""
+        starts = self.indptr[customers]
+        lengths = self.indptr[customers + 1] - starts
+        at = ragged_arange(starts, lengths)
+        return Ranked(Scored(n_rows, np.repeat(row, lengths), self.item[at], self.score[at]), self.source[at])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"indptr": self.indptr, "item": self.item, "score": self.score, "source": self.source}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "StoredLists":
+        return cls(arrays["indptr"], arrays["item"], arrays["score"], arrays["source"])

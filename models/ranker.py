@@ -1,0 +1,64 @@
+"""The second stage: gradient-boosted trees over the features, and what their scores mean as probabilities."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.features import Columns, matrix
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+
+@dataclass(frozen=True, eq=False)
+class Ranker:
+    """`text`: a LightGBM model as its plain text; `names`: its features in order; `scores` and `probabilities`
+    (ascending, float64): points of the curve from a score to the probability of a purchase within the horizon."""
+
+    text: str
+    names: tuple[str, ...]
+    scores: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+    @cached_property
+    def _booster(self) -> "Booster":
+        # Imported here: it is slow, and only who ranks needs it.
+        from lightgbm import Booster
+
+        return Booster(model_str=self.text)
+
+    def predict(self, columns: Columns, rows: NDArray[Any], *, threads: int = 1) -> NDArray[np.float64]:
+        """Scores of the chosen candidates; a candidate's score depends on its own features alone."""
+        if not len(rows):
+            return np.zeros(0)
+        table = matrix({name: columns[name][rows] for name in self.names}, self.names)
+        return np.asarray(self._booster.predict(table, num_threads=threads))
+
+    def probability(self, score: NDArray[Any]) -> NDArray[np.float64]:
+        """How likely a purchase within the horizon is at this score, 0 to 1; never falls as the score rises."""
+        probability: NDArray[np.float64] = np.interp(score, self.scores, self.probabilities)
+        return probability
+
+    def calibrated(self, scores: NDArray[np.float64], probabilities: NDArray[np.float64]) -> "Ranker":
+        """The same trees with another curve."""
+        return replace(self, scores=scores, probabilities=probabilities)
+
+    def importance(self) -> dict[str, float]:
+        """Each feature's share of what the trees gained."""
+        gains = self._booster.feature_importance("gain")
+        total = max(float(gains.sum()), 1e-9)
+        return {name: float(gain) / total for name, gain in zip(self.names, gains, strict=True)}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"scores": self.scores, "probabilities": self.probabilities}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], text: str) -> Self:
+        # The model's text names its features itself.
+        line = next(line for line in text.splitlines() if line.startswith("feature_names="))
+        names = tuple(line.removeprefix("feature_names=").split())
+        return cls(text, names, arrays["scores"], arrays["probabilities"])

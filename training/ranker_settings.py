@@ -1,0 +1,45 @@
+"""Settings of the second stage."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeSettings:
+    """LightGBM's, for one ranker: `rounds` trees of at most `leaves` leaves, fewer where little was bought;
+    `rows` candidates to learn from, of which those that were not bought are a sample."""
+
+    rounds: int
+    leaves: int
+    least_rows_in_leaf: int
+    ridge: float
+    learning_rate: float
+    rows: int
+
+
+# Repeat purchases are easy to tell apart and bear larger trees; what a customer buys for the first time is mostly
+# chance, and only hard regularisation keeps the trees from learning it by heart.
+TREES = {
+    "home": TreeSettings(rounds=150, leaves=31, least_rows_in_leaf=100, ridge=5.0, learning_rate=0.06, rows=400_000),
+    "discover": TreeSettings(
+        rounds=200, leaves=15, least_rows_in_leaf=300, ridge=20.0, learning_rate=0.05, rows=240_000
+    ),
+}
+# Purchases among the rows for each leaf of a tree; measured on shops of different size (docs/recommender.md).
+BOUGHT_A_LEAF, LEAST_LEAVES = 1_500, 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankerSettings:
+    """`horizon_days` that lists look ahead, 0: from the length of the shop's past; `windows` of labels, the freshest
+    last; `customers` to learn from in all, `judges` by whom the result is measured; `threads` of LightGBM; `seed`."""
+
+    horizon_days: int = 0
+    windows: int = 3
+    customers: int = 20_000
+    judges: int = 4_000
+    threads: int = 2
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.horizon_days < 0 or min(self.windows, self.customers, self.judges, self.threads) < 1:
+            raise ValueError("horizon_days must be at least 0; windows, customers, judges and threads at least 1")

@@ -1,0 +1,67 @@
+"""Label windows: days from which a training looks ahead, and what customers then bought."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.ranking import keys
+from training.data import TrainingData
+
+LONGEST, SHORTEST = 28, 7
+# So much of the data at least lies before every window.
+PAST_SHARE = 0.35
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Purchases from day `start` up to `start + horizon`: `customers` known before it who bought in it, ascending;
+    `bought`: ascending keys of (customer, item)."""
+
+    start: int
+    horizon: int
+    customers: NDArray[np.int64]
+    bought: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, data: TrainingData, start: int, horizon: int) -> "Window":
+        lines = data.lines
+        known = np.zeros(len(data.customers) + 1, np.bool_)
+        known[lines.customer[lines.day < start]] = True
+        known[-1] = False
+        inside = (lines.day >= start) & (lines.day < start + horizon) & known[lines.customer]
+        bought = np.unique(keys(lines.customer[inside], lines.item[inside]))
+        return cls(start, horizon, np.unique(bought >> 32), bought)
+
+
+def horizon_of(data: TrainingData, days: int = 0) -> int:
+    """Days that lists look ahead: as set, else 28 in a shop whose customers come back within that time.
+
+    A shop with a short past looks less far ahead, so that enough of it is left to learn from. Where customers take
+    longer to come back, labels need the whole of 28 days all the more.
+    """
+    if days:
+        return days
+    span = data.last_day + 1 - data.first_day
+    return int(np.clip(span // 4, SHORTEST, LONGEST))
+
+
+def window_starts(data: TrainingData, horizon: int, count: int) -> list[int]:
+    """Up to `count` days to look ahead from, the latest first; windows overlap by half, more when the past is short."""
+    end = data.last_day + 1
+    latest = end - horizon
+    oldest = data.first_day + max(int(np.ceil((end - data.first_day) * PAST_SHARE)), 1)
+    if latest <= data.first_day:
+        return []
+    step = max(min(horizon // 2, (latest - oldest) // max(count - 1, 1)), horizon // 4, 1)
+    starts: list[int] = list(range(latest, oldest - 1, -step))[:count]
+    return starts or [latest]
+
+
+def some_customers(window: Window, limit: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The window's customers, a sample if there are more than `limit`; ascending."""
+    if len(window.customers) <= limit:
+        return window.customers
+    chosen: NDArray[Any] = rng.choice(window.customers, limit, replace=False)
+    return np.sort(chosen)
