@@ -56,10 +56,10 @@ def fit_als(data: TrainingData, today: int, alpha: float, regularisation: float,
     )
     if not customers_items.nnz:
         return Als(past, items, np.zeros((len(past.history), 1), np.float32), np.zeros((len(items), 1), np.float32))
-    model = AlternatingLeastSquares(
-        factors=FACTORS, iterations=ITERATIONS, regularization=regularisation, random_state=SEED
-    )
     # OpenBLAS must not start threads inside the threads of ALS.
     with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=FACTORS, iterations=ITERATIONS, regularization=regularisation, random_state=SEED
+        )
         model.fit(customers_items, show_progress=False)
     return Als(past, items, model.user_factors, model.item_factors)

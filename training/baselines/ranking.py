@@ -62,11 +62,13 @@ class Past:
 def in_blocks(customers: NDArray[Any], rows: int, one_block: Callable[[NDArray[Any]], Scored]) -> Scored:
     """Rank the customers in blocks of `rows`, so that memory does not grow with their number."""
     parts = [one_block(customers[start : start + rows]) for start in range(0, len(customers), rows)]
-    return stacked(parts) if parts else Scored.empty(0)
+    return stacked(parts)
 
 
 def stacked(parts: list[Scored]) -> Scored:
     """The rows of several blocks, one below the other."""
+    if not parts:
+        return Scored.empty(0)
     starts = np.cumsum([0, *(part.n_rows for part in parts)])
     return Scored(
         int(starts[-1]),

@@ -62,7 +62,8 @@ def signal_lists(
         for name, source in sources.items():
             said = source.score(queries)
             for signal in source.proposing:
-                shown = name if signal == name or len(source.proposing) == 1 else f"{name}: {signal}"
+                alone = signal == name or len(source.proposing) == 1
+                shown = name if alone else f"{name}: {signal.removeprefix(name + '_')}"
                 rows = said.rows[signal]
                 row, item = row_numbers(rows).astype(np.int64), rows.indices
                 for scenario in scenarios:

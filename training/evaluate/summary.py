@@ -34,9 +34,7 @@ def summarise(found: Backtest) -> Results:
     """The results of a backtest; the resampling is seeded by its settings."""
     segments = segments_of(np.concatenate(found.scenarios["home"].orders))
     scenarios = {
-        name: scenario_result(name, run, found, segments)
-        for name, run in found.scenarios.items()
-        if any(len(part) for part in run.groups)
+        name: scenario_result(name, run, found, segments) for name, run in found.scenarios.items() if can_be_judged(run)
     }
     return Results(
         recommender=found.recommender,
@@ -65,6 +63,11 @@ def summarise(found: Backtest) -> Results:
         importance=importance_shares(found.importance),
         examples=tuple(found.examples),
     )
+
+
+def can_be_judged(run: ScenarioRun) -> bool:
+    """Whether anybody bought what the scenario looks for: a shop where all buy the same has nothing to discover."""
+    return any(np.isfinite(values).any() for one in run.methods.values() for values in one.values)
 
 
 def segments_of(orders: NDArray[Any]) -> tuple[Segment, ...]:
