@@ -34,10 +34,8 @@ LOGS = {
 }
 
 
-def run(
-    settings: ServeSettings, *, say: Callable[[str], None], welcome: Callable[[], None] = lambda: None
-) -> None:
-    """Serve until told to stop; `say` gets a line for people now and then, `welcome` is called once requests are answered.
+def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callable[[], None] = lambda: None) -> None:
+    """Serve until told to stop; `say` gets a line for people now and then, `welcome` is called once it answers.
 
     Port 0 takes a free one. On SIGTERM the workers finish what they are answering, for at most DRAIN_SECONDS. Raises
     RefusedError for a port that is taken and for a host that others can reach while no key protects it.

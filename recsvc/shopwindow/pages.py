@@ -5,6 +5,7 @@ from functools import partial
 
 from flask import Blueprint, Flask, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
 
 from recsvc.customers.table import Customer
 from recsvc.http.questions import preferred_language
@@ -15,11 +16,16 @@ from recsvc.shopwindow.purchases import last_orders
 from recsvc.shopwindow.shelf import card_of
 from recsvc.shopwindow.tiles import TILE_PATH, tile_svg
 from recsvc.shopwindow.visit import Visit, read_visit
-from recsvc.shopwindow.window import Window
+from recsvc.shopwindow.window import Window, static_files
 from recsvc.state import connect
 
 HOME_ITEMS, SHELF_ITEMS = 12, 6
 SHOWN_ORDERS, SHOWN_LINES = 4, 8
+ASSETS = {
+    "shop.css": "text/css; charset=utf-8",
+    "shop.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -40,10 +46,7 @@ def add_pages(app: Flask) -> None:
 
 
 def _routes(window: Window) -> Blueprint:
-    routes = Blueprint(
-        "shopwindow", __name__, template_folder="templates", static_folder="static",
-        static_url_path="/shopwindow/static",
-    )  # fmt: skip
+    routes = Blueprint("shopwindow", __name__, template_folder="templates")
     routes.add_url_rule("/", "start", partial(start, window))
     routes.add_url_rule("/shopwindow/item", "item", partial(item, window))
     routes.add_url_rule("/shopwindow/cart", "cart", partial(cart, window))
@@ -51,6 +54,7 @@ def _routes(window: Window) -> Blueprint:
     routes.add_url_rule("/shopwindow/mail/body", "mail_body", partial(mail_body, window))
     routes.add_url_rule("/shopwindow/elsewhere", "elsewhere", partial(elsewhere, window))
     routes.add_url_rule(TILE_PATH, "tile", tile)
+    routes.add_url_rule("/shopwindow/static/<name>", "asset", asset)
     return routes
 
 
@@ -87,7 +91,7 @@ def start(window: Window) -> ResponseReturnValue:
             )
         )
     if portrait is None:
-        about = words.gettext("Nobody knows this visitor yet, so the list says what it fell back to.")
+        about = words.gettext("Nobody knows this visitor yet, so this is what everybody buys.")
         shelves.append(ask("home", words.gettext("Popular right now"), about, scenario="home", n=HOME_ITEMS))
     else:
         shelves += [
@@ -203,3 +207,11 @@ def tile() -> ResponseReturnValue:
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.add_etag()
     return response.make_conditional(request)
+
+
+def asset(name: str) -> ResponseReturnValue:
+    """Style, script and icon; their addresses change with them, so that a browser may keep them for good."""
+    if name not in ASSETS:
+        raise NotFound
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(static_files()[name], headers=headers, content_type=ASSETS[name])

@@ -128,9 +128,15 @@ def _without(pairs: Iterable[tuple[str, str]], names: Iterable[str]) -> list[tup
 
 
 @lru_cache(maxsize=1)
+def static_files() -> dict[str, bytes]:
+    """Style, script and icon by name."""
+    return {path.name: path.read_bytes() for path in sorted(STATIC.iterdir())}
+
+
+@lru_cache(maxsize=1)
 def static_version() -> str:
-    """Changes with style and script, so that a browser may keep them until then."""
+    """Changes with style, script and icon, so that a browser may keep them until then."""
     digest = hashlib.sha256()
-    for path in sorted(STATIC.iterdir()):
-        digest.update(path.read_bytes())
+    for content in static_files().values():
+        digest.update(content)
     return digest.hexdigest()[:8]
