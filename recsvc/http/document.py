@@ -26,6 +26,11 @@ PROBLEMS = {
     500: "The service failed; its log says why under the request id.",
     503: "No model is loaded, or keys cannot be checked.",
 }
+# The server in front of the application says so, and has no body for it.
+TOO_LONG = {
+    "414": {"description": "The address is longer than 65,000 characters; ask by POST."},
+    "431": {"description": "The address and headers are longer than 400,000 characters; ask by POST."},
+}
 KEYED: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}, {}]
 ACCEPT_LANGUAGE = {
     "name": "Accept-Language",
@@ -112,7 +117,7 @@ def _recommend() -> dict[str, Any]:
         "description": "Lists are repeated or comma-separated: `items=a,b&items=c`. An id with a comma goes by POST.",
         "security": KEYED,
         "parameters": [*_parameters(), ACCEPT_LANGUAGE],
-        "responses": {"200": _answer(), **_problems(400, 401, 403, 500, 503)},
+        "responses": {"200": _answer(), **_problems(400, 401, 403), **TOO_LONG, **_problems(500, 503)},
     }
 
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from models.scenarios import SCENARIOS
 from recsvc.i18n import LANGUAGES
 
-LARGEST_BODY = 262_144
-LONGEST_ID = 1_000
+LARGEST_BODY = 1_048_576
+LONGEST_ID = 512  # as training takes them
 MOST_IDS = {"items": 100, "session_items": 100, "exclude": 1_000}
 ITEM_FIELDS = (
     "score", "source", "reason", "title", "price", "sale_price", "currency", "link", "image_link", "category", "brand",

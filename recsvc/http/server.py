@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from multiprocessing.synchronize import Semaphore
 from typing import Any
 
 from granian.constants import Interfaces
@@ -66,15 +67,18 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
             respawn_failed_workers=True,
             workers_kill_timeout=DRAIN_SECONDS,
         )
-        threading.Thread(target=_announce, args=(settings, say, welcome), daemon=True).start()
-        server.serve(target_loader=partial(_load_worker, settings), wrap_loader=False)
+        loaded = multiprocessing.Semaphore(0)
+        threading.Thread(target=_announce, args=(settings, loaded, say, welcome), daemon=True).start()
+        server.serve(target_loader=partial(_load_worker, settings, loaded), wrap_loader=False)
 
 
-def _load_worker(settings: ServeSettings) -> Any:
+def _load_worker(settings: ServeSettings, loaded: Semaphore) -> Any:
     """Runs in the worker; only there are Flask and the model imported."""
     from recsvc.http.worker import build_worker
 
-    return build_worker(settings)
+    application = build_worker(settings)
+    loaded.release()
+    return application
 
 
 def check_access(settings: ServeSettings, say: Callable[[str], None]) -> None:
@@ -121,8 +125,12 @@ def free_port(host: str, port: int) -> int:
         return found
 
 
-def _announce(settings: ServeSettings, say: Callable[[str], None], welcome: Callable[[], None]) -> None:
-    """Say where the service is once it answers."""
+def _announce(
+    settings: ServeSettings, loaded: Semaphore, say: Callable[[str], None], welcome: Callable[[], None]
+) -> None:
+    """Say where the service is once all its workers have loaded and it answers."""
+    for _ in range(settings.workers):
+        loaded.acquire()
     while True:
         try:
             with urllib.request.urlopen(settings.address + "/health/live", timeout=2):  # noqa: S310

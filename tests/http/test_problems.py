@@ -75,7 +75,7 @@ def test_each_bad_parameter_is_named(client: FlaskClient, query: str, parameter:
         ({"items": [["a"]]}, "#/items/0", "items[0] is a list of 1: input should be a valid string"),
         ({"items": ["a"] * 101}, "#/items", "items is a list of 101: list should have at most 100 items"),
         ({"exclude": {"a": 1}}, "#/exclude", "exclude is an object of 1: input should be a valid array"),
-        ({"customer_id": "x" * 1001}, "#/customer_id", f"customer_id is '{'x' * 40}…': string should have at"),
+        ({"customer_id": "x" * 513}, "#/customer_id", f"customer_id is '{'x' * 40}…': string should have at"),
         ({"filter": {}}, "#/filter", "filter is not a field of this request"),
         ({"a/b~c": 1}, "#/a~1b~0c", "a/b~c is not a field of this request"),
         ({"bad\r\nname": 1}, "#/bad\r\nname", "bad\ufffd\ufffdname is not a field"),
