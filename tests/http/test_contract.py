@@ -1,6 +1,7 @@
 """The OpenAPI document holds, and the service holds to it."""
 
 import re
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -13,7 +14,7 @@ from openapi_pydantic import OpenAPI
 from schemathesis import GenerationMode
 from werkzeug.serving import make_server
 
-from recsvc.http.schemas import RecommendRequest
+from recsvc.http.schemas import ITEM_FIELDS, Readiness, RecommendRequest
 
 CASES = 100
 
@@ -143,3 +144,24 @@ def test_the_page_fits_and_keeps_to_its_policy(app: Flask, chromium: Any, width:
 
 def brightness(colour: str) -> int:
     return sum(map(int, re.findall(r"\d+", colour)[:3]))
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "http.md"
+
+
+def test_the_page_in_docs_names_every_operation_and_field(document: dict[str, Any]) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    operations = [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
+    assert [f"{method} {path}" for method, path in operations if f"{method} {path}" not in text] == []
+    names = [*RecommendRequest.model_fields, *ITEM_FIELDS, *Readiness.model_fields]
+    assert [name for name in names if f"`{name}`" not in text and f'"{name}"' not in text] == []
+
+
+def test_lines_to_try_in_docs_are_answered(client: FlaskClient) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    addresses = re.findall(r"curl (?:-H '[^']+' )?'?127\.0\.0\.1:8000([^\s']+)", text)
+    assert len(addresses) > 8
+    codes = {address: client.get(address).status_code for address in addresses}
+    assert {address for address, code in codes.items() if code != 200} == {"/recommend?n=0&itmes=a"}
+    [body] = re.findall(r"--json '(.+?)'", text, re.DOTALL)
+    assert client.post("/recommend", data=body, content_type="application/json").status_code == 200
