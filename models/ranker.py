@@ -38,6 +38,14 @@ class Ranker:
         table = matrix({name: columns[name][rows] for name in self.names}, self.names)
         return np.asarray(self._booster.predict(table, num_threads=threads))
 
+    def contributions(self, columns: Columns, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """What each feature adds to the raw score of the chosen candidates (SHAP values of the trees), and last what
+        every candidate starts from; shape (n_candidates, n_names + 1), a row's sum is its raw score."""
+        if not len(rows):
+            return np.zeros((0, len(self.names) + 1))
+        table = matrix({name: columns[name][rows] for name in self.names}, self.names)
+        return np.asarray(self._booster.predict(table, pred_contrib=True, num_threads=1))
+
     def probability(self, score: NDArray[Any]) -> NDArray[np.float64]:
         """How likely a purchase within the horizon is at this score, 0 to 1; never falls as the score rises."""
         probability: NDArray[np.float64] = np.interp(score, self.scores, self.probabilities)

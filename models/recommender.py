@@ -1,6 +1,6 @@
 """Ranks items for a block of queries: candidates, features, trees; the same code for one customer and for many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from models.sources.neighbours import Neighbours
 from models.sources.popular import Popular
 from models.sources.protocol import Queries, Signals, Source
 from models.sources.repeat import Repeat
-from models.sparse import Places, row_numbers, segment_maxima, stored_where, top_of_rows
+from models.sparse import Places, Rows, row_numbers, segment_maxima, stored_where, top_of_rows
 from models.statistics import Statistics
 
 KINDS: Mapping[str, type[Source]] = {
@@ -41,6 +41,16 @@ PERSONAL = ("repeat", "customers", "neighbours", "factors", "categories", "popul
 # What each source says of a block.
 Said = dict[str, tuple[Source, Signals]]
 NOWHERE: NDArray[Any] = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A signal of a source and its scores, of which the `limit` best of each row become candidates."""
+
+    source: str
+    signal: str
+    rows: "Rows[Any]"
+    limit: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,18 +94,22 @@ class Recommender:
     def find(self, queries: Queries) -> tuple[Candidates, Said]:
         """The first stage: each source's signals, and the union of what they propose."""
         said = {name: (self.sources[name], self.sources[name].score(queries)) for name in PERSONAL}
-        habits = queries.habits
-        own = top_of_rows(said["repeat"][1].rows["habit"], self.settings.own)
-        owned = Places.of((len(queries), habits.n_items), habits.pairs.row, habits.pairs.item)
-        parts = [keys(row_numbers(own), own.indices)]
+        parts = []
+        for proposal in self.proposals(queries, said):
+            best = top_of_rows(proposal.rows, proposal.limit)
+            parts.append(keys(row_numbers(best), best.indices))
+        return Candidates.of(queries.habits, np.unique(np.concatenate(parts))), said
+
+    def proposals(self, queries: Queries, said: Said) -> Iterator[Proposal]:
+        """What each source may propose: *repeat* what the row bought before, the others what it did not."""
+        yield Proposal("repeat", "habit", said["repeat"][1].rows["habit"], self.settings.own)
+        pairs = queries.habits.pairs
+        owned = Places.of((len(queries), queries.n_items), pairs.row, pairs.item)
         for name, (source, signals) in said.items():
+            limit = self.settings.others // 2 if name == "popular" else self.settings.others
             for signal in source.proposing if name != "repeat" else ():
                 rows = signals.rows[signal]
-                new = ~owned.hold(rows)
-                limit = self.settings.others // 2 if name == "popular" else self.settings.others
-                best = top_of_rows(stored_where(rows, new), limit)
-                parts.append(keys(row_numbers(best), best.indices))
-        return Candidates.of(habits, np.unique(np.concatenate(parts))), said
+                yield Proposal(name, signal, stored_where(rows, ~owned.hold(rows)), limit)
 
     def _ranked(
         self,

@@ -67,6 +67,19 @@ class Neighbours(Source):
         pairs = queries.pairs
         return self.reverse.carriers(row, item, pairs.row, pairs.item, self.lasting(queries))
 
+    def shares(self, queries: Queries, row: int, item: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """The row's bought items that add to an item's score, and which part of it each adds; greatest first."""
+        entries = slice(int(self.reverse.indptr[item]), int(self.reverse.indptr[item + 1]))
+        pairs = queries.pairs
+        own = slice(int(pairs.indptr[row]), int(pairs.indptr[row + 1]))
+        bought, at, entry = np.intersect1d(
+            pairs.item[own], self.reverse.item[entries], assume_unique=True, return_indices=True
+        )
+        added = self.lasting(queries)[own][at] * self.reverse.weight[entries][entry]
+        bought, added = bought[added > 0], added[added > 0].astype(np.float64)
+        best = np.lexsort((bought, -added))
+        return bought[best], added[best] / max(float(added.sum()), 1e-300)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"weight": self.weight, **prefixed({"table": self.table.arrays(), "reverse": self.reverse.arrays()})}
 
