@@ -38,7 +38,9 @@ def test_a_return_without_purchase_is_counted_and_takes_nothing(read: Read) -> N
 
 
 def test_guests_teach_baskets_only(read: Read) -> None:
-    shop = read(HEADER + OTHERS + "a,o1,x,1,2026-01-01,\n,g1,x,1,2026-01-01,\n,g1,y,2,2026-01-01,\nnan,g1,y,-1,2026-01-01,\n")
+    shop = read(
+        HEADER + OTHERS + "a,o1,x,1,2026-01-01,\n,g1,x,1,2026-01-01,\n,g1,y,2,2026-01-01,\nnan,g1,y,-1,2026-01-01,\n"
+    )
     assert lines_of(shop)[:2] == [Line(None, "x", 1, "2026-01-01"), Line(None, "y", 1, "2026-01-01")]
     assert shop.data.lines.order[:2].tolist() == [1, 1]
     assert len(shop.data.interactions()) == 2
@@ -65,7 +67,9 @@ def test_a_line_id_names_the_line_and_the_last_row_counts(read: Read) -> None:
 
 
 def test_without_an_order_id_a_day_is_an_order(read: Read) -> None:
-    shop = read("customer_id,item_id,timestamp\na,x,2026-01-01 09:00\na,y,2026-01-01 21:00\na,x,2026-01-02\nb,x,2026-01-01\n")
+    shop = read(
+        "customer_id,item_id,timestamp\na,x,2026-01-01 09:00\na,y,2026-01-01 21:00\na,x,2026-01-02\nb,x,2026-01-01\n"
+    )
     assert shop.data.lines.order.tolist() == [1, 1, 2, 0]  # by time
     assert shop.report.orders == 3
 
@@ -97,7 +101,8 @@ def test_an_order_has_one_day_and_later_rows_are_left_out(read: Read) -> None:
 
 def test_the_same_rows_read_twice_change_nothing(read: Read, tmp_path: Path) -> None:
     rows = "".join(
-        f"c{i % 9 or ''},o{i % 40},i{i % 13},{(1 + i % 3) * (-1 if i % 7 == 0 else 1)},2026-01-{1 + i % 28:02},\n" for i in range(300)
+        f"c{i % 9 or ''},o{i % 40},i{i % 13},{(1 + i % 3) * (-1 if i % 7 == 0 else 1)},2026-01-{1 + i % 28:02},\n"
+        for i in range(300)
     )
     once = read(HEADER + rows)
     (tmp_path / "twice").mkdir()
@@ -137,8 +142,8 @@ def netted_by_hand(events: list[Event]) -> tuple[dict[tuple[str, str], int], int
         side[order, item] += abs(quantity)
         days[order, item] = min(days.get((order, item), 999), 10 * day + int(order[1]))
     unmatched = 0
-    for key in back:
-        here = min(bought[key], back[key])
+    for key, quantity in list(back.items()):
+        here = min(bought[key], quantity)
         bought[key] -= here
         back[key] -= here
     for (order, item), quantity in sorted(back.items(), key=lambda entry: back_on[entry[0]]):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.input.small_shops import Line, Read, lines_of
 
+LATE = dt.datetime(2026, 1, 1, 22, 30, tzinfo=dt.UTC)
 SAME_MOMENT = [
     "2026-01-02T00:30:00+02:00",
     "2026-01-01 22:30:00",
@@ -41,8 +42,8 @@ def test_texts_of_one_day(read: Read) -> None:
 @pytest.mark.parametrize(
     "column",
     [
-        pa.array([dt.datetime(2026, 1, 1, 22, 30)] * 2, pa.timestamp("ns")),
-        pa.array([dt.datetime(2026, 1, 1, 22, 30)] * 2, pa.timestamp("us", "Europe/Helsinki")),
+        pa.array([LATE.replace(tzinfo=None)] * 2, pa.timestamp("ns")),
+        pa.array([LATE] * 2, pa.timestamp("us", "Europe/Helsinki")),
         pa.array([dt.date(2026, 1, 1)] * 2),
         pa.array([1767306600] * 2, pa.int64()),
         pa.array([1767306600.0] * 2, pa.float64()),

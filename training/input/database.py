@@ -37,7 +37,7 @@ def export_query(url: str, query: str, path: Path) -> None:
         if engine.dialect.name == "postgresql":
             options["postgresql_readonly"] = True
         with engine.connect().execution_options(**options) as connection:
-            result = connection.execute(sqlalchemy.text(query))
+            result = connection.execute(sqlalchemy.text(query.replace(":", "\\:")))  # a colon is no parameter
             if not result.returns_rows:
                 raise InputError(f"{place}: the query returns no rows; expected a SELECT")
             names = list(result.keys())

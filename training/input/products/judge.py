@@ -183,7 +183,8 @@ def _judged(values: ir.Table, settings: ProductSettings, now: float, usual: str)
     }
     broken = {name: condition.fill_null(False) for name, condition in broken.items()}
     excluding = [broken[rule.column] for rule in RULES if rule.weight == EXCLUDES and rule.column in broken]
-    excluding += [v[name].isnull() for name in settings.require] + [v.paused]
+    usable = {"link": link, "image_link": image_link, "price": good_price.ifelse(v.amount, ibis.null("float64"))}
+    excluding += [usable.get(name, v[name]).isnull() for name in settings.require] + [v.paused]
     on_sale = ~(broken["bad_sale"] | broken["high_sale"] | broken["bad_sale_date"])
     nothing = ibis.null("float64")
     return v.select(
