@@ -29,7 +29,8 @@ from recsvc.http.settings import ServeSettings
 from recsvc.keys import Scope, create_key
 from recsvc.state import open_database
 
-PATIENCE = 30.0
+PATIENCE = 60.0
+pytestmark = pytest.mark.timeout(240)  # programs start slowly on a machine that is busy
 
 
 @dataclass
