@@ -54,6 +54,14 @@ class Manifest:
     documents: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
+    def ndcg(self, scenario: str) -> float | None:
+        """ndcg@10 of the scenario's lists in the last weeks before the training; None where nobody could be judged."""
+        backtest = self.metrics.get("backtest", {}).get(scenario)
+        if not backtest or not backtest["customers"]:
+            return None
+        method = "ranker" if f"ranker.{scenario}.txt" in self.documents else backtest["best_single"]
+        return float(backtest["ndcg@10"][method])
+
     @classmethod
     def from_json(cls, text: str, place: Path) -> "Manifest":
         """Parse; raises BundleError when the text is no manifest or of a newer format."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from models.errors import RefusedError
 from models.registry import Registry
 from training.options import QUIET, STORE, input_options, request_of
 
@@ -14,12 +15,15 @@ from training.options import QUIET, STORE, input_options, request_of
 @click.command()
 @input_options
 @click.option("--no-publish", is_flag=True, help="Keep the model in the registry and go on serving the old one.")
+@click.option("--force", is_flag=True, help="Publish even what the gate refuses; the history says so.")
 @QUIET
 @STORE
-def train(no_publish: bool, quiet: bool, store: Path, **given: Any) -> None:
-    """Learn from purchases, write a model into the registry and publish it.
+def train(no_publish: bool, force: bool, quiet: bool, store: Path, **given: Any) -> None:
+    """Learn from purchases, write a model into the registry, and publish it if it passes the gate.
 
-    Prints the model's version and counts as JSON. A running service picks the model up within seconds.
+    The model is measured in the last weeks beside the published one. One that is worse is kept, unpublished, with exit
+    code 1 and the reason. Prints version, counts and measurements as JSON. A running service picks a published model up
+    within seconds.
 
     \b
     Example:
@@ -31,14 +35,25 @@ def train(no_publish: bool, quiet: bool, store: Path, **given: Any) -> None:
     from training.pipeline import train as run
     from training.progress import Steps
 
-    request = request_of(publish=not no_publish, **given)
+    if no_publish and force:
+        raise click.UsageError("--force publishes and --no-publish does not; choose one")
+    request = request_of(publish=not no_publish, force=force, **given)
     registry = Registry(store)
     with Steps(STEPS, quiet=quiet) as steps:
-        manifest = run(request, registry, steps, now=datetime.now(UTC))
+        outcome = run(request, registry, steps, now=datetime.now(UTC))
+    manifest = outcome.manifest
     summary = {
         "version": manifest.version,
-        "published": registry.current() == manifest.version,
+        "published": outcome.published,
+        "reason": outcome.reason,
         "window": manifest.window,
         "counts": dict(manifest.counts),
+        "ndcg@10": {name: manifest.ndcg(name) for name in ("home", "discover")},
     }
     click.echo(json.dumps(summary))
+    if outcome.reason and not (outcome.published or no_publish):
+        raise RefusedError(
+            f"{manifest.version} is kept, but not published: {outcome.reason}. See `recsvc models show "
+            f"{manifest.version}`; publish it all the same with `recsvc models publish {manifest.version}`, or train "
+            "with --force"
+        )

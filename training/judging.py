@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from models.features import features
+from models.features import Columns, features
 from models.ranker import Ranker
 from models.ranking import Scored, contains, keys, rank
 from models.recommender import Recommender
@@ -23,7 +23,7 @@ K = 10
 CURVE_POINTS = 40
 # Signals that may order a list on their own where the ranker is no better.
 SINGLE = {
-    "home": ("repeat", "habit", "bought_brief", "bought_short", "bought_lasting"),
+    "home": ("repeat", "habit", "bought_brief", "bought_short", "bought_lasting", "sales_short"),
     "discover": ("customers_recent", "customers_lasting", "neighbours", "factors", "categories", "sales_short"),
 }
 
@@ -47,10 +47,28 @@ class Judges:
 
 
 @dataclass(frozen=True, eq=False)
+class Served:
+    """What orders each scenario's list in some bundle: its ranker, else the named signal."""
+
+    rankers: Mapping[str, Ranker]
+    baselines: Mapping[str, str]
+
+    def score(self, name: str, columns: Columns, at: NDArray[Any]) -> NDArray[np.float32] | None:
+        """Scores of the candidates `at`; None where today's features lack one that it needs."""
+        ranker = self.rankers.get(name)
+        if ranker is None:
+            return columns[self.baselines[name]][at] if self.baselines[name] in columns else None
+        if not set(ranker.names) <= columns.keys():
+            return None
+        return ranker.predict(columns, at, threads=2).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
 class Judgement:
     """One scenario: ndcg@10 by method, the best single signal, the ranker's gain over it, and the calibration curve.
 
-    `curve`: scores and probabilities, ascending; `reliability`: rows of mean predicted, observed share and count.
+    `curve`: scores and probabilities, ascending; `reliability`: rows of mean predicted, observed share and count;
+    `gains`: ndcg@10 of each judge by method, NaN of who bought nothing.
     """
 
     ndcg: Mapping[str, float]
@@ -59,6 +77,12 @@ class Judgement:
     customers: int
     curve: tuple[NDArray[np.float64], NDArray[np.float64]]
     reliability: tuple[tuple[float, float, int], ...]
+    gains: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def served(self) -> str:
+        """The method that orders the bundle's lists."""
+        return "ranker" if self.ranker_is_better else self.best_single
 
     @property
     def ranker_is_better(self) -> bool:
@@ -76,8 +100,10 @@ class Judgement:
         }
 
 
-def judged(recommender: Recommender, judges: Judges, rankers: Mapping[str, Ranker]) -> dict[str, Judgement]:
-    """Judge both scenarios on the same candidates."""
+def judged(
+    recommender: Recommender, judges: Judges, rankers: Mapping[str, Ranker], champion: Served | None = None
+) -> dict[str, Judgement]:
+    """Judge both scenarios on the same candidates; `champion` adds its gains, where the features let it."""
     gathered: dict[str, _Gathered] = {name: _Gathered(list(SINGLE[name])) for name in SINGLE}
     window = judges.window
     for start in range(0, len(judges.customers), BLOCK):
@@ -94,11 +120,16 @@ def judged(recommender: Recommender, judges: Judges, rankers: Mapping[str, Ranke
             scores = {signal: columns[signal][at] for signal in part.signals}
             if name in rankers:
                 scores["ranker"] = rankers[name].predict(columns, at, threads=2).astype(np.float32)
+            if champion is not None and (score := champion.score(name, columns, at)) is not None:
+                scores["champion"] = score
             part.add(start, candidates.row[at], candidates.item[at], scores, label[at], len(some))
-    return {name: part.judgement(_truth(judges, recommender, name), BASELINES[name]) for name, part in gathered.items()}
+    return {
+        name: part.judgement(truth_of(judges, recommender, name), BASELINES[name]) for name, part in gathered.items()
+    }
 
 
-def _truth(judges: Judges, recommender: Recommender, name: str) -> Truth:
+def truth_of(judges: Judges, recommender: Recommender, name: str) -> Truth:
+    """What each judge bought in the window; for `discover` what was new to them."""
     customer, item = judges.window.bought >> 32, judges.window.bought & 0xFFFFFFFF
     mine = np.isin(customer, judges.customers)
     row, item = np.searchsorted(judges.customers, customer[mine]), item[mine]
@@ -142,14 +173,14 @@ class _Gathered:
             gains[name] = accuracy(Scored(len(truth), row, item, score), truth, K)["ndcg"]
         counted = truth.size > 0
         means = {name: float(gain[counted].mean()) if counted.any() else 0.0 for name, gain in gains.items()}
-        singles = {name: value for name, value in means.items() if name != "ranker"}
+        singles = {name: value for name, value in means.items() if name in self.signals}
         best = max(singles, key=lambda name: singles[name]) if any(singles.values()) else otherwise
         gain = None
         if "ranker" in gains and counted.any():
             rng = np.random.default_rng(0)
             gain = paired_difference(gains["ranker"][counted], gains[best][counted], rng)
         curve, reliability = self._calibration()
-        return Judgement(means, best, gain, int(counted.sum()), curve, reliability)
+        return Judgement(means, best, gain, int(counted.sum()), curve, reliability, gains)
 
     def _calibration(
         self,

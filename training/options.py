@@ -73,6 +73,7 @@ def request_of(
     config: Path | None,
     until: datetime | None,
     publish: bool = True,
+    force: bool = False,
 ) -> "TrainingRequest":
     """What the input options ask for; raises InputError for a file that does not exist or columns that say nothing."""
     from training.input import PurchaseSource
@@ -93,4 +94,6 @@ def request_of(
         for location in locations
     )
     settings = TrainingSettings.read(config)
-    return TrainingRequest(sources=sources, products=products, customers=customers, settings=settings, publish=publish)
+    return TrainingRequest(
+        sources=sources, products=products, customers=customers, settings=settings, publish=publish, force=force
+    )

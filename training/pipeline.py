@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,13 @@ from models.lists import Ranked, StoredLists
 from models.recommender import Recommender
 from models.registry import Registry
 from models.scenarios import BASELINES, STORED
+from training.champion import Champion
 from training.data import TrainingData
 from training.fit.everything import fit_sources
+from training.gate import judge
 from training.input import PurchaseSource, Shop, read_shop
-from training.judging import Judgement
 from training.progress import Part, Steps
-from training.ranking import train_rankers
+from training.ranking import Trained, train_rankers
 from training.settings import TrainingSettings
 from training.windows import horizon_of
 
@@ -44,22 +46,49 @@ class TrainingRequest:
     customers: Path | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     publish: bool = True
+    force: bool = False
 
 
-def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: datetime) -> Manifest:
-    """Read, fit, write and publish; an exception or a kill at any moment leaves the published bundle as it was."""
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A training's bundle, whether it is published, and if not, or by force, why."""
+
+    manifest: Manifest
+    published: bool
+    reason: str | None
+
+
+def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: datetime) -> Outcome:
+    """Read, fit, write and publish what passes the gate.
+
+    An exception or a kill at any moment leaves the published bundle as it was; a model that the gate refuses is kept
+    unpublished.
+    """
     with registry.workspace() as work:
         with steps.step("reading purchases"):
             shop = read(request, registry, work, steps.say, now)
-        recommender, judgements = fit(shop.data, request.settings, steps)
+        champion = Champion.published(registry)
+        recommender, trained = fit(shop.data, request.settings, steps, champion)
         with steps.step("lists of all customers") as part:
             lists = lists_of_all(recommender, request.settings, part)
         with steps.step("writing the bundle"), BundleWriter(work) as writer:
             add_model(writer, shop.data, recommender, lists)
-            manifest = seal(writer, registry, shop, recommender, judgements, request.settings, now)
-            if request.publish:
-                registry.publish(manifest.version, why="trained", now=now)
-    return manifest
+            for name, ranker in trained.judging.items():
+                writer.add_document(f"judging.{name}.txt", ranker.text)
+            counts, of_champion = counts_of(shop.data), champion.manifest if champion else None
+            verdict = judge(trained.judgements, trained.beside, of_champion, counts, request.settings.gate)
+            forced = request.force and not verdict.passed
+            metrics = {
+                "input": asdict(shop.report),
+                "backtest": {name: judgement.as_dict() for name, judgement in trained.judgements.items()},
+                "gate": verdict.as_dict(forced=forced),
+                "importance": {name: ranker.importance() for name, ranker in recommender.rankers.items()},
+            }
+            manifest = seal(writer, registry, shop.data, recommender, metrics, request.settings, now)
+            if published := request.publish and (verdict.passed or forced):
+                why = f"forced: {verdict.reason}" if forced else "trained"
+                registry.publish(manifest.version, why=why, now=now)
+    return Outcome(manifest=manifest, published=published, reason=verdict.reason or None)
 
 
 def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callable[[str], None], now: datetime) -> Shop:
@@ -76,15 +105,18 @@ def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callabl
     )
 
 
-def fit(data: TrainingData, settings: TrainingSettings, steps: Steps) -> tuple[Recommender, dict[str, Judgement]]:
-    """Rankers from earlier windows, then all sources on everything in `data`; and how the rankers were judged."""
+def fit(
+    data: TrainingData, settings: TrainingSettings, steps: Steps, champion: Champion | None = None
+) -> tuple[Recommender, Trained]:
+    """Rankers from earlier windows, then all sources on everything in `data`; and how the rankers were judged, the
+    published model beside them."""
     horizon = horizon_of(data, settings.ranker.horizon_days)
     with steps.step("learning from earlier weeks") as part:
-        trained = train_rankers(data, settings, horizon, part.show)
+        trained = train_rankers(data, settings, horizon, part.show, champion)
     with steps.step("fitting on all purchases"):
         recommender = fit_sources(data, settings, horizon)
     baselines = {**BASELINES, **{name: judgement.best_single for name, judgement in trained.judgements.items()}}
-    return replace(recommender, rankers=trained.rankers, baselines=baselines), trained.judgements
+    return replace(recommender, rankers=trained.rankers, baselines=baselines), trained
 
 
 def lists_of_all(recommender: Recommender, settings: TrainingSettings, part: Part) -> dict[str, StoredLists]:
@@ -115,37 +147,37 @@ def add_model(
         writer.add_document(name, text)
 
 
+def counts_of(data: TrainingData) -> dict[str, int]:
+    """Sizes for the manifest, by which the gate also knows a fragment."""
+    return {
+        "customers": len(data.customers),
+        "items": len(data.catalogue),
+        "orders": int(data.lines.order.max()) + 1,
+        "lines": len(data.lines),
+    }
+
+
 def seal(
     writer: BundleWriter,
     registry: Registry,
-    shop: Shop,
+    data: TrainingData,
     recommender: Recommender,
-    judgements: Mapping[str, Judgement],
+    metrics: Mapping[str, Any],
     settings: TrainingSettings,
     now: datetime,
 ) -> Manifest:
     """Write the manifest and move the bundle into the registry."""
-    data = shop.data
     return writer.seal(
         registry.bundles,
         now=now,
         window=(day_text(data.first_day), day_text(data.last_day)),
-        counts={
-            "customers": len(data.customers),
-            "items": len(data.catalogue),
-            "orders": int(data.lines.order.max()) + 1,
-            "lines": len(data.lines),
-        },
+        counts=counts_of(data),
         settings={
             **settings.tables(),
             "horizon_days": recommender.statistics.horizon,
             "baselines": dict(recommender.baselines),
         },
-        metrics={
-            "input": asdict(shop.report),
-            "backtest": {name: judgement.as_dict() for name, judgement in judgements.items()},
-            "importance": {name: ranker.importance() for name, ranker in recommender.rankers.items()},
-        },
+        metrics=metrics,
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
     )
 

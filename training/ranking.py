@@ -13,6 +13,7 @@ from models.features import Columns, features, matrix
 from models.ranker import Ranker
 from models.ranking import contains, keys
 from models.recommender import Recommender
+from training.champion import Beside, Champion
 from training.data import TrainingData
 from training.fit.everything import fit_sources
 from training.judging import Judgement, Judges, judged
@@ -49,26 +50,36 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What the label windows gave: the rankers that beat their baselines, and how everything was judged."""
+    """What the label windows gave: the rankers that beat their baselines, the same from older weeks as they were
+    judged, how everything was judged, and the published model beside it.
+    """
 
     rankers: dict[str, Ranker]
+    judging: dict[str, Ranker]
     judgements: dict[str, Judgement]
+    beside: Beside | None
 
 
 def train_rankers(
-    data: TrainingData, settings: TrainingSettings, horizon: int, show: Callable[[float], None]
+    data: TrainingData,
+    settings: TrainingSettings,
+    horizon: int,
+    show: Callable[[float], None],
+    champion: Champion | None = None,
 ) -> Trained:
     """Rankers for `home` and `discover`.
 
     The freshest window judges rankers of the older ones (beside the baselines, and for calibration); then rankers of
     all windows are trained. Where there is only one window, half of its customers judge what the other half taught. A
-    ranker that is not better than the best single signal is left out.
+    ranker that is not better than the best single signal is left out. `champion` is judged beside them.
     """
     ranker_settings = settings.ranker
     rng = np.random.default_rng(ranker_settings.seed)
     starts = window_starts(data, horizon, ranker_settings.windows)
     rows = {name: Rows() for name in TREES}
     judgements: dict[str, Judgement] = {}
+    judging: dict[str, Ranker] = {}
+    beside: Beside | None = None
     for place, start in enumerate(reversed(starts)):
         window = Window.of(data, start, horizon)
         if not len(window.customers):
@@ -82,7 +93,10 @@ def train_rankers(
         if freshest:
             judging = _trees_of(rows, ranker_settings)
             judges = Judges.of(data, window, ranker_settings.judges, rng)
-            judgements = judged(recommender, judges, judging)
+            if champion is None:
+                judgements = judged(recommender, judges, judging)
+            else:
+                judgements, beside = champion.beside(data, settings, recommender, judges, judging)
         _gather(rows, recommender, window, chosen, len(starts), rng)
         show((place + 1) / (len(starts) + 1))
     rankers = {
@@ -90,7 +104,7 @@ def train_rankers(
         for name, ranker in _trees_of(rows, ranker_settings).items()
         if name in judgements and judgements[name].ranker_is_better
     }
-    return Trained(rankers, judgements)
+    return Trained(rankers, {name: judging[name] for name in rankers}, judgements, beside)
 
 
 def blocks_of(recommender: Recommender, customers: NDArray[Any]) -> Iterator[tuple[NDArray[Any], Candidates, Columns]]:

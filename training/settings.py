@@ -14,6 +14,7 @@ from models.sources.factors import FactorSettings
 from models.sources.neighbours import NeighbourSettings
 from models.sources.popular import PopularSettings
 from models.sources.repeat import RepeatSettings
+from training.gate_settings import GateSettings
 from training.input import InputSettings
 from training.ranker_settings import RankerSettings
 
@@ -32,6 +33,7 @@ class TrainingSettings:
     complements: ComplementSettings = field(default_factory=ComplementSettings)
     popular: PopularSettings = field(default_factory=PopularSettings)
     ranker: RankerSettings = field(default_factory=RankerSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
 
     @classmethod
     def read(cls, path: Path | None) -> "TrainingSettings":

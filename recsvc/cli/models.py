@@ -11,6 +11,9 @@ from models.errors import RefusedError
 from models.registry import Registry
 from recsvc.cli.talk import print_table, say, store_option
 
+# Scenarios whose lists every training measures on its last weeks.
+MEASURED = ("home", "discover")
+
 
 @click.group()
 def models() -> None:
@@ -27,7 +30,7 @@ def models() -> None:
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def list_models(store: Path, as_json: bool) -> None:
-    """All models, oldest first; the published one is marked.
+    """All models, oldest first, with how well they foresaw their last weeks; the published one is marked.
 
     \b
     Example:
@@ -44,6 +47,7 @@ def list_models(store: Path, as_json: bool) -> None:
                 "created_at": manifest.created_at,
                 "window": manifest.window,
                 "counts": dict(manifest.counts),
+                "ndcg@10": {scenario: manifest.ndcg(scenario) for scenario in MEASURED},
             }
             for manifest in manifests
         ]
@@ -53,17 +57,25 @@ def list_models(store: Path, as_json: bool) -> None:
         say(f"no models in {store}; train one with `recsvc train --purchases FILE`")
         return
     print_table(
-        ("", "version", "purchases from", "to", "customers", "items", "rows"),
+        (
+            *("", "version", "purchases from", "to", "customers", "items", "rows"),
+            *(f"{scenario} ndcg@10" for scenario in MEASURED),
+        ),
         (
             (
                 "*" if manifest.version == current else "",
                 manifest.version,
                 *manifest.window,
                 *(f"{manifest.counts.get(name, 0):,}" for name in ("customers", "items", "lines")),
+                *(_figure(manifest.ndcg(scenario)) for scenario in MEASURED),
             )
             for manifest in manifests
         ),
     )
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 @models.command()

@@ -1,5 +1,6 @@
 """What commands say: data goes to stdout, everything said here to stderr."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 Item = TypeVar("Item")
+# Columns of a table that goes to a file or another program.
+WIDE = 1_000
 
 
 def console() -> Console:
@@ -49,13 +52,14 @@ class Meter:
 
 
 def print_table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A plain table on stdout."""
+    """A plain table on stdout; as wide as it needs to be where no terminal limits it, so that `grep` finds values."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    Console(highlight=False, markup=False, emoji=False).print(table)
+    width = None if sys.stdout.isatty() else WIDE
+    Console(highlight=False, markup=False, emoji=False, width=width).print(table)
 
 
 def store_option(command: click.decorators.FC) -> click.decorators.FC:
