@@ -20,6 +20,8 @@ ITERATIONS = 15
 SEED = 1
 # Only items of at least so many customers: a vector from fewer is noise, and memory follows the items.
 FEWEST_BUYERS = 2
+# Below so many purchases the threads wait for each other longer than they work.
+WORTH_THREADS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,11 @@ def fit_als(data: TrainingData, today: int, alpha: float, regularisation: float,
     # OpenBLAS must not start threads inside the threads of ALS.
     with threadpool_limits(1, "blas"):
         model = AlternatingLeastSquares(
-            factors=FACTORS, iterations=ITERATIONS, regularization=regularisation, random_state=SEED
+            factors=FACTORS,
+            iterations=ITERATIONS,
+            regularization=regularisation,
+            random_state=SEED,
+            num_threads=0 if customers_items.nnz >= WORTH_THREADS else 1,
         )
         model.fit(customers_items, show_progress=False)
     return Als(past, items, model.user_factors, model.item_factors)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.interactions import Pairs
 from models.ranking import Scored, positions
 from training.baselines.counting import decayed
+from training.baselines.factors import WORTH_THREADS
 from training.baselines.ranking import CUSTOMER_SCENARIOS, Past, in_blocks, list_of
 from training.data import TrainingData
 from training.fit.cooccurrence import related_items, shrunk_cosine
@@ -50,7 +51,8 @@ def fit_item_bm25(
     past = Past.of(data, today)
     counts = _customers_items(past, decayed(Pairs.of(past.history), today, half_life_days))
     weights = bm25_weight(sp.csr_matrix(counts), K1=k1, B=b).tocsr().astype(np.float64)
-    likeness = all_pairs_knn(weights, K=neighbours, show_progress=False).tocsr()
+    threads = 0 if weights.nnz >= WORTH_THREADS else 1
+    likeness = all_pairs_knn(weights, K=neighbours, num_threads=threads, show_progress=False).tocsr()
     return ItemNeighbours(past, sp.csr_array(weights, dtype=np.float32), sp.csr_array(likeness, dtype=np.float32))
 
 
