@@ -1,6 +1,7 @@
 """Why an item is in a list, in words that a customer understands."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from recsvc.i18n import Translator
 from recsvc.plain import shortened
@@ -10,8 +11,10 @@ LONGEST_TITLE = 60
 # Each kind: the sentence, and the sentence for when the title is not known.
 _SENTENCES: dict[str, Callable[[Translator], tuple[str, str]]] = {
     "again": lambda t: (t.gettext("You buy this regularly"),) * 2,
+    "before": lambda t: (t.gettext("You have bought this before"),) * 2,
     "due": lambda t: (t.gettext("Time to buy it again"),) * 2,
     "bought": lambda t: (t.gettext("Because you bought “{title}”"), t.gettext("Suits what you have bought")),
+    "looked_at": lambda t: (t.gettext("Because you looked at “{title}”"), t.gettext("Suits what you looked at")),
     "goes_with": lambda t: (t.gettext("Goes well with “{title}”"), t.gettext("Goes well with your choice")),
     "similar_customers": lambda t: (t.gettext("Customers with a taste like yours buy this"),) * 2,
     "popular": lambda t: (t.gettext("Popular right now"),) * 2,
@@ -21,11 +24,13 @@ _SENTENCES: dict[str, Callable[[Translator], tuple[str, str]]] = {
 KINDS = tuple(_SENTENCES)
 
 
+@lru_cache(maxsize=20_000)
 def reason_text(kind: str, *, title: str | None, translator: Translator) -> str:
     """One sentence in the translator's language; `kind` is one of KINDS (KeyError otherwise).
 
-    `title` is the item that led here (`bought`, `goes_with`) or a category, whose path is shortened to its last part
-    (`popular_category`); the other kinds take no notice of it. Without it the sentence says the same less exactly.
+    `title` is the item that led here (`bought`, `looked_at`, `goes_with`) or a category, whose path is shortened to its
+    last part (`popular_category`); the other kinds take no notice of it. Without it the sentence says the same less
+    exactly.
     """
     named, unnamed = _SENTENCES[kind](translator)
     if kind == "popular_category" and title:

@@ -16,8 +16,10 @@ def test_each_kind_reads_well_in_both_languages() -> None:
     }
     assert said == {
         "again": ("You buy this regularly", "Das kaufen Sie regelmäßig"),
+        "before": ("You have bought this before", "Das haben Sie schon einmal gekauft"),
         "due": ("Time to buy it again", "Zeit zum Nachkaufen"),
         "bought": ("Because you bought “Milk”", "Weil Sie „Milch“ gekauft haben"),
+        "looked_at": ("Because you looked at “Milk”", "Weil Sie sich „Milch“ angesehen haben"),
         "goes_with": ("Goes well with “Milk”", "Passt gut zu „Milch“"),
         "similar_customers": (
             "Customers with a taste like yours buy this",

@@ -76,9 +76,9 @@ class Neighbours(Source):
             pairs.item[own], self.reverse.item[entries], assume_unique=True, return_indices=True
         )
         added = self.lasting(queries)[own][at] * self.reverse.weight[entries][entry]
-        bought, added = bought[added > 0], added[added > 0].astype(np.float64)
+        bought, added = bought[added > 0].astype(np.int32), added[added > 0].astype(np.float64)
         best = np.lexsort((bought, -added))
-        return bought[best], added[best] / max(float(added.sum()), 1e-300)
+        return bought[best], added[best] / np.float64(max(added.sum(), 1e-300))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"weight": self.weight, **prefixed({"table": self.table.arrays(), "reverse": self.reverse.arrays()})}

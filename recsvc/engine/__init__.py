@@ -2,6 +2,7 @@
 
 from recsvc.engine.answering import Engine
 from recsvc.engine.live import LiveEngine
+from recsvc.engine.past import Past, PastLine, PastOrder
 from recsvc.engine.query import Answer, AnsweredItem, Query
 
-__all__ = ["Answer", "AnsweredItem", "Engine", "LiveEngine", "Query"]
+__all__ = ["Answer", "AnsweredItem", "Engine", "LiveEngine", "Past", "PastLine", "PastOrder", "Query"]

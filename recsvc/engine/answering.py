@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle, Manifest
 from models.catalogue import Catalogue, under
+from models.interactions import Interactions
 from models.lists import Ranked, StoredLists
 from models.ranking import Scored, contains, keys, positions
 from models.recommender import Recommender
@@ -20,27 +21,36 @@ from models.scenarios import NEW_ONLY, RANKED_BY, SCENARIOS, SOURCES, STORED
 from models.sources.popular import Popular
 from models.sources.protocol import Queries
 from models.strings import IdIndex
+from recsvc.engine.blocks import merge, rows_of
+from recsvc.engine.past import Past, newest_orders, past_of
+from recsvc.engine.products import Products
 from recsvc.engine.query import Answer, AnsweredItem, Query
+from recsvc.engine.rules import Rules, rules_at
 from recsvc.engine.wording import reasons
 
 BLOCK = 64
-# Stock, expiry and sales change with time; a minute's delay is not seen, and the mask need not be made for each
-# request.
-RULES_SECONDS = 60
 POPULAR = SOURCES.index("popular")
 
 
 @dataclass(frozen=True, eq=False)
-class _Rules:
-    """What may be shown in one minute: a mask of items, and the popular ones among them, best first."""
+class Lists:
+    """The lists of a block before they are worded: `ranked` holds them, of which the first `own` items of each row come
+    from the ranking and the others from the fallback; `excluded` holds the keys of what must not be in them."""
 
-    minute: int
-    allowed: NDArray[np.bool_]
-    popular: NDArray[np.int32]
+    queries: Queries
+    ranked: Ranked
+    own: NDArray[np.int64]
+    excluded: NDArray[np.int64]
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Which rows the fallback filled."""
+        listed = np.bincount(self.ranked.scored.row, minlength=len(self.queries))
+        return np.greater(listed, self.own)
 
 
 class Engine:
-    """One bundle, ready to answer. Safe for several threads; holds nothing that a request changes but a cached mask."""
+    """One bundle, ready to answer. Safe for several threads; holds nothing that a request changes but caches."""
 
     def __init__(
         self,
@@ -58,7 +68,8 @@ class Engine:
         popular = recommender.sources["popular"]
         assert isinstance(popular, Popular)
         self._popular = popular
-        self._cached_rules: _Rules | None = None
+        self._products = Products(catalogue)
+        self._cached_rules: Rules | None = None
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "Engine":
@@ -98,14 +109,21 @@ class Engine:
         return [answer for answer in answers if answer is not None]
 
     def _answer(self, scenario: str, block: list[Query], now: datetime) -> list[Answer]:
-        rules = self._rules(now)
         wanted = np.array([query.n for query in block])
+        return self._worded(block, self.lists(scenario, block, wanted, now), now)
+
+    def lists(self, scenario: str, block: list[Query], wanted: NDArray[Any], now: datetime) -> Lists:
+        """The items for queries of one scenario, `wanted` of them instead of each query's own n.
+
+        A longer list begins with the shorter one.
+        """
+        rules = self._rules(now)
         queries = self._inside(block, scenario)
         excluded = self._excluded(block, queries, scenario)
-        stored = self._look_up(scenario, queries)
+        stored, is_all = self._look_up(scenario, queries)
         lists, counts = self._take(stored, rules, excluded, wanted)
         # A stored list is the head of the full ranking: where rules leave too little of it, rank for this row in full.
-        short = np.flatnonzero((counts < wanted) & self._can_rank(scenario, queries))
+        short = np.flatnonzero((counts < wanted) & ~is_all & self.can_rank(scenario, queries))
         if len(short):
             computed = self.recommender.rank(rows_of(queries, short), scenario)
             moved = Ranked(
@@ -115,10 +133,9 @@ class Engine:
             again, more = self._take(moved, rules, excluded, wanted)
             lists = merge(lists.where(~np.isin(lists.scored.row, short)), again)
             counts[short] = more[short]
-        lists, filled = self._fill(scenario, lists, counts, wanted, rules, excluded)
-        return self._worded(block, queries, lists, filled, now)
+        return Lists(queries, self._fill(scenario, lists, counts, wanted, rules, excluded), counts, excluded)
 
-    def _can_rank(self, scenario: str, queries: Queries) -> NDArray[np.bool_]:
+    def can_rank(self, scenario: str, queries: Queries) -> NDArray[np.bool_]:
         """Rows that say enough for the scenario; the others go straight to the fallback, and say so."""
         if scenario not in RANKED_BY:
             return np.ones(len(queries), np.bool_)
@@ -161,18 +178,22 @@ class Engine:
             parts.append(keys(queries.pairs.row, queries.pairs.item))
         return np.sort(np.concatenate(parts))
 
-    def _look_up(self, scenario: str, queries: Queries) -> Ranked:
+    def _look_up(self, scenario: str, queries: Queries) -> tuple[Ranked, NDArray[np.bool_]]:
+        """The stored lists, and for which rows they hold all that a full ranking would."""
         n_rows = len(queries)
+        is_all = np.zeros(n_rows, np.bool_)
         # A cart may change the ranking, so only queries without one are look-ups.
         plain = np.ones(n_rows, np.bool_)
         plain[queries.cart_row] = False
         row = np.flatnonzero(plain & (queries.customer >= 0))
         if scenario not in self.stored or not len(row):
-            return Ranked(Scored.empty(n_rows), np.zeros(0, np.uint8))
-        return self.stored[scenario].rows(queries.customer[row], row, n_rows)
+            return Ranked(Scored.empty(n_rows), np.zeros(0, np.uint8)), is_all
+        found = self.stored[scenario].rows(queries.customer[row], row, n_rows)
+        is_all[row] = np.bincount(found.scored.row, minlength=n_rows)[row] < self.recommender.settings.stored
+        return found, is_all
 
     def _take(
-        self, ranked: Ranked, rules: _Rules, excluded: NDArray[np.int64], wanted: NDArray[Any]
+        self, ranked: Ranked, rules: Rules, excluded: NDArray[np.int64], wanted: NDArray[Any]
     ) -> tuple[Ranked, NDArray[np.int64]]:
         scored = ranked.scored
         kept = ranked.where(rules.allowed[scored.item] & ~contains(excluded, keys(scored.row, scored.item)))
@@ -185,19 +206,19 @@ class Engine:
         lists: Ranked,
         counts: NDArray[np.int64],
         wanted: NDArray[Any],
-        rules: _Rules,
+        rules: Rules,
         excluded: NDArray[np.int64],
-    ) -> tuple[Ranked, NDArray[np.bool_]]:
-        """Fill short lists with what is popular; returns which rows were filled.
+    ) -> Ranked:
+        """Fill short lists with what is popular.
 
         A list of what to buy again is not filled up: something never bought has no place in it, unless it is empty.
         """
         if scenario == "popular":
-            return lists, np.zeros(len(wanted), np.bool_)
+            return lists
         short = counts == 0 if scenario == "again" else counts < wanted
         rows = np.flatnonzero(short)
         if not len(rows):
-            return lists, short
+            return lists
         taken = np.sort(np.concatenate([excluded, keys(lists.scored.row, lists.scored.item)]))
         most = int(wanted[rows].max()) + int(np.bincount(taken >> 32, minlength=len(wanted))[rows].max())
         best = rules.popular[:most]
@@ -211,63 +232,47 @@ class Engine:
         np.minimum.at(floor, lists.scored.row, lists.scored.score)
         share = self._popular.sales[item] / max(float(self._popular.sales.max(initial=0)), 1e-9)
         filled = Scored(len(wanted), row, item, floor[row] * share.astype(np.float32) * np.float32(0.99))
-        was_filled = np.zeros(len(wanted), np.bool_)
-        was_filled[row] = True
-        return merge(lists, Ranked(filled, np.full(len(filled), POPULAR, np.uint8))), was_filled
+        return merge(lists, Ranked(filled, np.full(len(filled), POPULAR, np.uint8)))
 
-    def _worded(
-        self, block: list[Query], queries: Queries, lists: Ranked, filled: NDArray[np.bool_], now: datetime
-    ) -> list[Answer]:
-        bounds = lists.scored.indptr
-        seconds = now.timestamp()
-        texts = reasons(self.recommender, self.catalogue, queries, lists, [query.locale for query in block])
+    def _worded(self, block: list[Query], lists: Lists, now: datetime) -> list[Answer]:
+        ranked, seconds = lists.ranked, now.timestamp()
+        products = self._products.take(ranked.scored.item, seconds)
+        locales = [query.locale for query in block]
+        texts = reasons(self.recommender, lists.queries, ranked, products, self._products, locales, seconds)
+        items = [
+            AnsweredItem(product=product, score=round(score, 6), source=SOURCES[source], reason=text)
+            for product, score, source, text in zip(
+                products, ranked.scored.score.tolist(), ranked.source.tolist(), texts, strict=True
+            )
+        ]
+        bounds, filled = ranked.scored.indptr.tolist(), lists.filled.tolist()
         return [
             Answer(
                 query=query,
                 model_version=self.version,
                 fallback="popular" if filled[row] else None,
-                items=tuple(
-                    AnsweredItem(
-                        product=self.catalogue.product(int(lists.scored.item[at]), seconds),
-                        score=round(float(lists.scored.score[at]), 6),
-                        source=SOURCES[lists.source[at]],
-                        reason=texts[at],
-                    )
-                    for at in range(bounds[row], bounds[row + 1])
-                ),
+                items=tuple(items[bounds[row] : bounds[row + 1]]),
             )
             for row, query in enumerate(block)
         ]
 
-    def _rules(self, now: datetime) -> _Rules:
-        minute = int(now.timestamp()) // RULES_SECONDS
+    def last_bought(self, customer_id: str) -> tuple[str, ...]:
+        """The items of the customer's last order; none for one that the model does not know."""
+        history = self._history(customer_id)
+        return tuple(
+            self.catalogue.items[item] for places in newest_orders(history, 1) for item in history.item[places].tolist()
+        )
+
+    def past(self, customer_id: str, *, orders: int) -> Past:
+        """What the customer bought, with so many of the newest orders; nothing for one that the model does not know."""
+        return past_of(self._history(customer_id), self.catalogue, orders)
+
+    def _history(self, customer_id: str) -> Interactions:
+        return self.recommender.histories.rows(np.array([self.customers.find(customer_id)]))
+
+    def _rules(self, now: datetime) -> Rules:
+        since = rules_at(now)
         cached = self._cached_rules
-        if cached is None or cached.minute != minute:
-            allowed = self.catalogue.recommendable(minute * RULES_SECONDS)
-            order = self._popular.by_sales
-            cached = self._cached_rules = _Rules(minute, allowed, order[allowed[order]])
+        if cached is None or cached.since != since:
+            cached = self._cached_rules = Rules.of(self.catalogue, self._popular.by_sales, since)
         return cached
-
-
-def rows_of(queries: Queries, rows: NDArray[Any]) -> Queries:
-    """Some of the queries, as a block of their own; `rows` ascending."""
-    place = np.full(len(queries), -1)
-    place[rows] = np.arange(len(rows))
-    kept = place[queries.cart_row] >= 0
-    return replace(
-        queries,
-        customer=queries.customer[rows],
-        history=queries.history.rows(rows),
-        cart_row=place[queries.cart_row[kept]],
-        cart_item=queries.cart_item[kept],
-    )
-
-
-def merge(first: Ranked, second: Ranked) -> Ranked:
-    """Both lists' items row by row, those of `first` before those of `second`."""
-    row = np.concatenate([first.scored.row, second.scored.row])
-    by_row = np.argsort(row, kind="stable")
-    item = np.concatenate([first.scored.item, second.scored.item])[by_row]
-    score = np.concatenate([first.scored.score, second.scored.score])[by_row]
-    source = np.concatenate([first.source, second.source])[by_row]
-    return Ranked(Scored(first.scored.n_rows, row[by_row], item, score), source)

@@ -1,13 +1,18 @@
 """From the source that carried an item to the sentence that its customer reads."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from models.catalogue import Catalogue
+import numpy as np
+from numpy.typing import NDArray
+
+from models.catalogue import Product
 from models.lists import Ranked
 from models.ranking import contains, keys
 from models.recommender import Recommender
 from models.scenarios import SOURCES
 from models.sources.protocol import Queries
+from recsvc.engine.products import Products
 from recsvc.i18n import translator
 from recsvc.reasons import reason_text
 
@@ -20,23 +25,49 @@ KINDS = {
     "complements": "goes_with",
     "popular": "popular",
 }
+# Orders with an item from which on its customer buys it "regularly".
+REGULARLY = 3
 
 
 def reasons(
-    recommender: Recommender, catalogue: Catalogue, queries: Queries, lists: Ranked, locales: Sequence[str]
+    recommender: Recommender,
+    queries: Queries,
+    lists: Ranked,
+    listed: Sequence[Product],
+    products: Products,
+    locales: Sequence[str],
+    now: float,
 ) -> list[str]:
-    """One sentence an item; a title that it names is of an item that really carried the score."""
+    """One sentence an item, `listed` being the lists' items; a title that it names is of an item that really carried
+    the score."""
+    scored = lists.scored
     carriers = recommender.carriers(queries, lists)
-    owned = contains(keys(queries.pairs.row, queries.pairs.item), keys(lists.scored.row, lists.scored.item))
-    translators = {locale: translator(locale) for locale in set(locales)}
+    carried = np.flatnonzero(carriers >= 0)
+    titles = dict(zip(carried.tolist(), (one.title for one in products.take(carriers[carried], now)), strict=True))
+    # What lies in the cart or was looked at counts as an order of today: of that item one order is no purchase.
+    in_cart = contains(keys(queries.cart_row, queries.cart_item), keys(scored.row, carriers))
+    unbought = in_cart & (orders_with(queries, scored.row, carriers) < 2)
+    times = orders_with(queries, scored.row, scored.item)
+    translators = [translator(locale) for locale in locales]
     sentences = []
-    for at, (row, source) in enumerate(zip(lists.scored.row, lists.source, strict=True)):
-        kind = "again" if owned[at] else KINDS[SOURCES[source]]
-        carrier = int(carriers[at])
-        title = catalogue.texts["title"][carrier] if carrier >= 0 else None
-        if kind == "popular_category":
-            title = catalogue.texts["product_type"][int(lists.scored.item[at])] or None
-        if kind == "bought" and title is None:
-            kind = "similar_customers"
-        sentences.append(reason_text(kind, title=title, translator=translators[locales[int(row)]]))
+    columns = scored.row.tolist(), lists.source.tolist(), times.tolist(), unbought.tolist()
+    for at, (row, source, bought, looked_at) in enumerate(zip(*columns, strict=True)):
+        kind, title = KINDS[SOURCES[source]], titles.get(at)
+        if bought:
+            kind = "again" if bought >= REGULARLY else "before"
+        elif kind == "popular_category":
+            title = listed[at].product_type or None
+        elif kind == "bought":
+            kind = "similar_customers" if title is None else "looked_at" if looked_at else kind
+        sentences.append(reason_text(kind, title=title, translator=translators[row]))
     return sentences
+
+
+def orders_with(queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int64]:
+    """In how many orders of its row's history each item is, 0 for none."""
+    pairs = queries.pairs
+    if not len(pairs):
+        return np.zeros(len(row), np.int64)
+    stored, wanted = queries.habits.pair_keys, keys(row, item)
+    place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+    return np.where(stored[place] == wanted, pairs.orders[place], 0)

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-import numpy as np
-
 from recsvc.customers.table import Customer
 from recsvc.engine import Answer, AnsweredItem, Engine, Query
 from recsvc.i18n import format_price, translator
@@ -54,24 +52,12 @@ class OfferMaker:
             if not customer.profiling_ok:
                 yield Query(scenario="popular", n=asked, locale=locale)
             elif slot.scenario == "complements":
-                bought = self._last_bought(customer.customer_id)
+                bought = self.engine.last_bought(customer.customer_id)[:MOST_LAST_BOUGHT]
                 yield Query(
                     customer_id=customer.customer_id, items=bought, scenario="complements", n=asked, locale=locale
                 )
             else:
                 yield Query(customer_id=customer.customer_id, scenario=slot.scenario, n=asked, locale=locale)
-
-    def _last_bought(self, customer_id: str) -> tuple[str, ...]:
-        """The items of the customer's last order."""
-        row = self.engine.customers.find(customer_id)
-        if row < 0:
-            return ()
-        history = self.engine.recommender.histories
-        start, end = int(history.indptr[row]), int(history.indptr[row + 1])
-        if start == end:
-            return ()
-        items = history.item[start:end][history.order[start:end] == history.order[end - 1]]
-        return tuple(self.engine.catalogue.items[int(item)] for item in np.unique(items)[:MOST_LAST_BOUGHT])
 
     def locale_of(self, customer: Customer) -> str:
         """What this customer is written in."""

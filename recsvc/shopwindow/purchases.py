@@ -1,15 +1,11 @@
 """What a customer bought last, newest first: the yardstick that a viewer lays beside the lists."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
-import numpy as np
-
-from recsvc.engine import Engine
+from recsvc.engine import Engine, PastLine
 from recsvc.shopwindow.readable import readable_title
 from recsvc.shopwindow.tiles import tile_address
-
-EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,38 +27,22 @@ class Order:
     more: int
 
 
-def day_of(day: int) -> date:
-    """The date of a day counted from 1970-01-01."""
-    return EPOCH + timedelta(days=day)
-
-
 def last_orders(engine: Engine, customer_id: str, *, orders: int, lines: int) -> tuple[Order, ...]:
     """The newest orders of a customer; none for one that the model does not know."""
-    history = engine.recommender.histories.rows(np.array([engine.customers.find(customer_id)]))
-    newest_first = np.lexsort((history.item, -history.order, -history.day))
-    found: dict[int, list[int]] = {}
-    for at in newest_first.tolist():
-        order = int(history.order[at])
-        if order not in found and len(found) == orders:
-            break
-        found.setdefault(order, []).append(at)
     return tuple(
         Order(
-            day=day_of(int(history.day[places[0]])),
-            lines=tuple(_line(engine, int(history.item[at]), float(history.quantity[at])) for at in places[:lines]),
-            more=max(len(places) - lines, 0),
+            day=order.day,
+            lines=tuple(map(_shown, order.lines[:lines])),
+            more=max(len(order.lines) - lines, 0),
         )
-        for places in found.values()
+        for order in engine.past(customer_id, orders=orders).last
     )
 
 
-def _line(engine: Engine, item: int, quantity: float) -> Bought:
-    texts = engine.catalogue.texts
-    category = texts["product_type"][item]
-    item_id = engine.catalogue.items[item]
+def _shown(line: PastLine) -> Bought:
     return Bought(
-        item_id=item_id,
-        title=readable_title(texts["title"][item], category) or item_id,
-        quantity=max(round(quantity), 1),
-        tile=tile_address(category, close=True),
+        item_id=line.item_id,
+        title=readable_title(line.title, line.category) or line.item_id,
+        quantity=max(round(line.quantity), 1),
+        tile=tile_address(line.category, close=True),
     )

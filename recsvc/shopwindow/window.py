@@ -15,11 +15,11 @@ from werkzeug.datastructures import MultiDict
 from models.catalogue import Product
 from recsvc.customers.table import Customer
 from recsvc.engine import Engine, Query
+from recsvc.engine.past import day_of
 from recsvc.http.service import Service
 from recsvc.i18n import LANGUAGES, Translator, format_date, format_price
 from recsvc.shopwindow.letter import known_customers
 from recsvc.shopwindow.portraits import WEEKLY, Gallery, Portrait, open_gallery
-from recsvc.shopwindow.purchases import day_of
 from recsvc.shopwindow.shelf import Shelf, fill_shelf
 from recsvc.shopwindow.tiles import tile_address
 from recsvc.shopwindow.visit import Visit
