@@ -75,6 +75,15 @@ def test_lines_are_counted_over_quoted_newlines_blank_lines_and_refused_rows(rea
     assert shop.data.catalogue.items.find("a\nb\nc") >= 0
 
 
+def test_blank_lines_above_the_header_and_a_cell_beyond_every_limit(read: Read, tmp_path: Path) -> None:
+    text = "\n\n" + GOOD + f"c1,o1,{'x' * 20_000_000},1,1,2026-01-01\nc1,o1,i1,x,1,2026-01-01\n"
+    read(text)
+    assert [(line, reason) for line, reason, _ in rejects(tmp_path)] == [
+        (104, "the row is longer than 16 MB"),
+        (105, "quantity is not a number"),
+    ]
+
+
 def test_more_than_five_percent_stops_with_the_reasons(read: Read, tmp_path: Path) -> None:
     text = GOOD + "c1,o1,i1,abc,1,2026-01-01\n" * 4 + "c1,o1,i1,1,1,never\n" * 3
     with pytest.raises(InputError) as stopped:
@@ -102,6 +111,8 @@ def test_the_rejects_hold_the_row(read: Read, tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"\n\n \n", "the file is empty"),
+        (GOOD.encode().replace(b"\n", b"\r\n", 50), "lines end in different ways (CR LF and LF)"),
+        (HEADER.encode() + b"a,o,i,0,1,2026-01-01\n", "no purchase is left to learn from: 1 × quantity is 0"),
         (HEADER.encode(), "no rows"),
         ("kunde;größe\n1;2\n".encode("latin-1"), "purchases.csv:1: byte 9 is not UTF-8"),
         (GOOD.encode("utf-16"), "is UTF-16; save it as UTF-8"),
@@ -116,7 +127,10 @@ def test_the_rejects_hold_the_row(read: Read, tmp_path: Path) -> None:
         ((HEADER + "c1,o1,i1,1,1,2026-01-01\nc1,o2,i2,1,1,2026-01-02\n").encode(), "all purchases are one customer's"),
         ((HEADER + "c1,o1,i1,1,1,2026-01-01\nc2,o2,i1,1,1,2026-01-02\n").encode(), "all purchases are of one item"),
         ((HEADER + ",o1,i1,1,1,2026-01-01\n,o2,i2,1,1,2026-01-02\n").encode(), "all purchases are guests'"),
-        ((HEADER + "c,o,i,1,1,2026-01-01\nc,o,i,-1,1,2026-01-02\n").encode(), "no purchase is left to learn from"),
+        (
+            (HEADER + "c,o,i,1,1,2026-01-01\nc,o,i,-1,1,2026-01-02\n").encode(),
+            "no purchase is left to learn from: returns take all of them back",
+        ),
     ],
 )
 def test_an_unusable_file_is_named_with_what_is_wrong(read: Read, tmp_path: Path, content: bytes, message: str) -> None:
@@ -179,6 +193,7 @@ def test_a_place_without_files(read: Read, tmp_path: Path) -> None:
     (tmp_path / "empty" / "_SUCCESS").touch()
     for location, message in [
         (tmp_path / "empty", "the directory has no .csv"),
+        ("", "the one given is empty"),
         (tmp_path / "missing.csv", "no such file"),
         (tmp_path / "*.jsonl", "no such file (nothing matches the pattern)"),
     ]:
@@ -268,6 +283,13 @@ def test_compressed_and_separated_in_other_ways(read: Read, tmp_path: Path) -> N
     ]:
         (tmp_path / name).write_bytes(content)
         assert lines_of(read(tmp_path / name)) == expected, name
+
+
+def test_a_file_name_is_no_pattern(read: Read, tmp_path: Path) -> None:
+    for name in ("q?.csv", "q1.csv", "[q]1.csv", "quo'te ü.csv"):
+        (tmp_path / name).write_text(GOOD)
+    for name in ("q?.csv", "[q]1.csv", "quo'te ü.csv"):
+        assert read(tmp_path / name).report.rows_read == 100
 
 
 def test_two_files_of_other_columns(read: Read, tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ def reading(place: str) -> Iterator[None]:
             "raise memory_gb in [purchases] of recsvc.toml or free disk space under the store"
         ) from None
     except duckdb.Error as error:
+        if "state machine" in str(error):
+            raise InputError(
+                f"{place}: lines end in different ways (CR LF and LF); "
+                "make them alike, such as with sed -i 's/\\r$//' FILE"
+            ) from None
         raise InputError(f"{place}: cannot be read: {_first_line(error)}") from None
 
 

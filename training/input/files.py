@@ -31,7 +31,10 @@ SAMPLED_OBJECTS = 1000
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file as its first bytes show it. `columns` are its header cells, its JSON keys or its Parquet columns."""
+    """A file as its first bytes show it.
+
+    `columns` are its header cells, its JSON keys or its Parquet columns; `blank_lines` stand above a header.
+    """
 
     path: Path
     kind: Kind
@@ -40,12 +43,13 @@ class InputFile:
     separator: str = ","
     is_array: bool = False
     types: tuple[str, ...] = ()
+    blank_lines: int = 0
 
     @property
     def layout(self) -> tuple[object, ...]:
         """Files with the same layout are read together."""
         columns = () if self.kind == "json" else self.columns
-        return (self.kind, self.compression, self.separator, self.is_array, columns, self.types)
+        return (self.kind, self.compression, self.separator, self.is_array, columns, self.types, self.blank_lines)
 
 
 def find_files(location: str, kinds: Sequence[Kind] = ("csv", "json", "parquet")) -> list[Path]:
@@ -53,6 +57,8 @@ def find_files(location: str, kinds: Sequence[Kind] = ("csv", "json", "parquet")
 
     Raises InputError where there is none.
     """
+    if not location.strip():
+        raise InputError("a file, a pattern, a directory or a database URL is needed; the one given is empty")
     path = Path(location).expanduser()
     if path.is_dir():
         found = sorted(
@@ -105,7 +111,9 @@ def look_at(path: Path) -> InputFile:
             path, kind, _json_keys(path, text, complete=len(head) < HEAD_BYTES), compression, is_array=start == "["
         )
     separator, columns = _header(path, text)
-    return InputFile(path, kind, columns, compression, separator)
+    blank_lines = len(text) - len(text.lstrip("\r\n"))
+    blank_lines = len(text[:blank_lines].splitlines())
+    return InputFile(path, kind, columns, compression, separator, blank_lines=blank_lines)
 
 
 @contextmanager
@@ -128,11 +136,12 @@ def _is_readable(path: Path, kinds: Sequence[Kind]) -> bool:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSION_SUFFIXES:
         suffixes.pop()
-    return bool(suffixes) and KIND_OF_SUFFIX.get(suffixes[-1]) in kinds
+    # In a directory, a .txt is more often a note than a table.
+    return bool(suffixes) and suffixes[-1] != ".txt" and KIND_OF_SUFFIX.get(suffixes[-1]) in kinds
 
 
 def _endings(kinds: Sequence[Kind]) -> str:
-    return ", ".join(suffix for suffix, kind in KIND_OF_SUFFIX.items() if kind in kinds)
+    return ", ".join(suffix for suffix, kind in KIND_OF_SUFFIX.items() if kind in kinds and suffix != ".txt")
 
 
 def _look_at_parquet(path: Path, magic: bytes) -> InputFile:

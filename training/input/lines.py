@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.input.files import InputFile, open_bytes
-from training.input.readers import MAX_LINE_BYTES
 
 BLOCK_BYTES = 1 << 24
+LONGEST_CELL = (1 << 31) - 1
 
 
 def lines_at(file: InputFile, places: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -55,9 +55,9 @@ def _record_starts(file: InputFile) -> Iterator[int]:
         if file.kind == "json":
             yield from (number for number, line in enumerate(text, 1) if line.strip())
             return
-        csv.field_size_limit(MAX_LINE_BYTES)
+        csv.field_size_limit(LONGEST_CELL)
         reader = csv.reader(text, delimiter=file.separator)
-        next(reader, None)
+        next(filter(None, reader), None)  # the header
         start = reader.line_num + 1
         for row in reader:
             if row:

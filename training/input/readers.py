@@ -3,7 +3,8 @@
 Names and texts in it are quoted by `_name` and `_text`: what the linter suspects are paths and columns of files.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import glob
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis.expr.types as ir
@@ -34,7 +35,7 @@ class OpenedRows:
 def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: Mapping[str, str]) -> OpenedRows:
     """A view `name` over files of one layout, with the file's column `columns[c]` as column c."""
     first = files[0]
-    paths = _list(_text(str(file.path)) for file in files)
+    paths = _paths(files)
     refused = None
     if first.kind == "parquet":
         chosen = [f"{_name(column)} AS {_name(c)}" for c, column in columns.items()]
@@ -49,7 +50,7 @@ def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: M
         chosen = [f"c{first.columns.index(column)} AS {_name(c)}" for c, column in columns.items()] + [_name(FILE)]
         types = "{" + ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(first.columns))) + "}"
         source = (
-            f"read_csv({paths}, auto_detect = false, header = true, delim = {_text(first.separator)}, quote = '\"', "
+            f"read_csv({paths}, auto_detect = false, header = true, skip = {first.blank_lines}, delim = {_text(first.separator)}, quote = '\"', "
             f"escape = '\"', columns = {types}, filename = {_text(FILE)}, compression = {_text(first.compression)}, "
             f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_table = {_text(refused)}, "
             f"rejects_scan = {_text(refused + '_scan')}, rejects_limit = 0)"
@@ -65,7 +66,7 @@ def open_objects(engine: Backend, name: str, files: Sequence[InputFile], fields:
     Parquet rows become objects of their columns `fields`, as far as the files have them.
     """
     first = files[0]
-    paths = _list(_text(str(file.path)) for file in files)
+    paths = _paths(files)
     with reading(str(first.path)):
         if first.kind == "parquet":
             kept = ", ".join(f"{_name(field)} := {_name(field)}" for field in fields if field in first.columns)
@@ -107,13 +108,14 @@ def _json_text(key: str) -> str:
     )
 
 
+def _paths(files: Sequence[InputFile]) -> str:
+    """The files as a list for a reader, which would take a name with * or [ for a pattern."""
+    return "[" + ", ".join(_text(glob.escape(str(file.path))) for file in files) + "]"
+
+
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
 def _name(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
-
-
-def _list(values: Iterable[str]) -> str:
-    return "[" + ", ".join(values) + "]"

@@ -97,7 +97,7 @@ def read_shop(
     lines, kept_items = _compact(lines, "item", items["in_feed"].to_numpy(zero_copy_only=False))
     kept = np.zeros(len(items), bool)
     kept[kept_items] = True
-    _stop_if_too_few(lines, len(kept_customers), int(bought.sum()))
+    _stop_if_too_few(lines, len(kept_customers), int(bought.sum()), (*staged.rejected, *staged.skipped))
     outside, unsold = items_outside(items, bought) if feed else (None, None)
     index = IdIndex.of([customer_ids[code] for code in kept_customers])
     data = TrainingData(customers=index, catalogue=build_catalogue(items.filter(pa.array(kept))), lines=lines)
@@ -165,9 +165,10 @@ def _newest(lines: PurchaseLines, limit: int) -> tuple[PurchaseLines, int]:
     return (lines, 0) if kept.all() else (lines.where(kept), int(len(lines) - kept.sum()))
 
 
-def _stop_if_too_few(lines: PurchaseLines, n_customers: int, n_items: int) -> None:
+def _stop_if_too_few(lines: PurchaseLines, n_customers: int, n_items: int, lost: Sequence[Finding]) -> None:
     if not len(lines):
-        raise InputError("no purchase is left to learn from: all rows are rejected, left out, or taken back by returns")
+        reasons = "; ".join(f"{finding.count:,} × {finding.reason}" for finding in lost[:5])
+        raise InputError(f"no purchase is left to learn from: {reasons or 'returns take all of them back'}")
     if n_customers == 0:
         raise InputError(
             "all purchases are guests': no row has a customer_id; name its column with --columns customer_id=NAME"
