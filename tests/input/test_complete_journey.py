@@ -48,7 +48,7 @@ def test_files_of_its_shape(read: Read, tmp_path: Path) -> None:
         {"product_id": "30", "department": "FUEL", "product_category": "FUEL", "product_type": "GAS", "brand": None},
     ]
     pq.write_table(
-        pa.Table.from_pylist([row | {"package_size": "7 OZ"} for row in goods]), tmp_path / "products.parquet"
+        pa.Table.from_pylist([{**row, "package_size": "7 OZ"} for row in goods]), tmp_path / "products.parquet"
     )
     shop = read(tmp_path, format="complete-journey")
     day = NOW.date().isoformat()

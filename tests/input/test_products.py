@@ -23,7 +23,7 @@ def bought(*items: str) -> str:
 
 
 def recommendable(catalogue: Catalogue) -> set[str]:
-    return {catalogue.items[item] for item in np.flatnonzero(catalogue.recommendable(NOW.timestamp()))}
+    return {catalogue.items[item] for item in np.flatnonzero(catalogue.recommendable(NOW.timestamp())).tolist()}
 
 
 def counts(shop: Shop, kind: str) -> dict[str, int]:

@@ -15,6 +15,7 @@ from training.input.files import InputFile
 
 FILE, ROW = "_file", "_row"
 MAX_LINE_BYTES = 16 << 20
+KEPT_CHARACTERS = 1000
 BROKEN = "json IS NULL OR json_type(json) <> 'OBJECT'"
 
 
@@ -50,7 +51,8 @@ def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: M
         chosen = [f"c{first.columns.index(column)} AS {_name(c)}" for c, column in columns.items()] + [_name(FILE)]
         types = "{" + ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(first.columns))) + "}"
         source = (
-            f"read_csv({paths}, auto_detect = false, header = true, skip = {first.blank_lines}, delim = {_text(first.separator)}, quote = '\"', "
+            f"read_csv({paths}, auto_detect = false, header = true, skip = {first.blank_lines}, "
+            f"delim = {_text(first.separator)}, quote = '\"', "
             f"escape = '\"', columns = {types}, filename = {_text(FILE)}, compression = {_text(first.compression)}, "
             f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_table = {_text(refused)}, "
             f"rejects_scan = {_text(refused + '_scan')}, rejects_limit = 0)"
@@ -85,7 +87,7 @@ def refused_records(engine: Backend, refused: str) -> ir.Table:
     engine.raw_sql(
         f"CREATE OR REPLACE TEMP TABLE {_name(name)} AS "  # noqa: S608
         f"SELECT s.file_path AS {_name(FILE)}, r.line_byte_position AS byte, min(r.error_type::VARCHAR) AS kind, "
-        f"min(r.error_message) AS detail, min(ltrim(r.csv_line, chr(10) || chr(13))) AS text "
+        f"min(r.error_message) AS detail, left(min(ltrim(r.csv_line, chr(10) || chr(13))), {KEPT_CHARACTERS}) AS text "
         f"FROM {_name(refused)} r JOIN {_name(refused + '_scan')} s USING (scan_id, file_id) GROUP BY ALL"
     )
     return engine.table(name, database=("temp", "main"))

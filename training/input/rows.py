@@ -10,13 +10,12 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from training.input.cells import number_of, text_of, time_of
-from training.input.readers import FILE, ROW
+from training.input.readers import FILE, KEPT_CHARACTERS, ROW
 
 LONGEST_ID = 512
 LARGEST_QUANTITY = 1e7
 LARGEST_PRICE = 1e9
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-RAW_CHARACTERS = 1000
 PURCHASES = r"^(purchase|sale|order|buy)$"
 RETURNS = r"^(return|refund)(ed)?$"
 IDS = ("item_id", "customer_id", "order_id", "line_id")
@@ -59,7 +58,7 @@ def check_rows(engine: Backend, name: str, rows: RawRows, *, now: datetime, unti
     judged = engine.create_view(
         f"{name}_judged", _judged(typed, now=now, until=until, has_skip="skip" in rows.table.columns)
     )
-    written = {rows.names[column]: judged[f"{column}_raw"].cast("string")[:RAW_CHARACTERS] for column in _given(rows)}
+    written = {rows.names[column]: judged[f"{column}_raw"].cast("string")[:KEPT_CHARACTERS] for column in _given(rows)}
     raw = ibis.struct(written).cast(dt.json).cast("string") if written else ibis.literal("{}")
     value = ibis.cases(
         *(
