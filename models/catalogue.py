@@ -16,6 +16,7 @@ TEXTS = (
 NUMBERS = ("price", "sale_price", "cost_of_goods_sold")
 TIMES = ("sale_from", "sale_until", "available_from", "expires")
 AVAILABILITY = ("in_stock", "out_of_stock", "preorder", "backorder")
+UNFIT = ("not_listed", "no_title", "out_of_stock", "not_yet_available", "expired")
 NEVER, ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 
@@ -68,6 +69,17 @@ class Catalogue:
         orderable = (self.availability != AVAILABILITY.index("out_of_stock")) & (self.times["available_from"] <= now)
         shown: NDArray[np.bool_] = self.listed & orderable & (self.times["expires"] > now)
         return shown & ~self.texts["title"].is_empty()
+
+    def unfit(self, item: int, now: float) -> list[str]:
+        """Why an item is not recommendable at `now`, of UNFIT; nothing where it is."""
+        holds = (
+            not self.listed[item],
+            self.texts["title"][item] == "",
+            self.availability[item] == AVAILABILITY.index("out_of_stock"),
+            self.times["available_from"][item] > now,
+            self.times["expires"][item] <= now,
+        )
+        return [name for name, held in zip(UNFIT, holds, strict=True) if held]
 
     def product(self, item: int, now: float) -> Product:
         """The item as it is at `now`: a sale price only while the sale runs."""
