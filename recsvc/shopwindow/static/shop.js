@@ -3,6 +3,11 @@
 "use strict";
 
 (() => {
+  // On a phone the customers stand in a row that scrolls; the one who was chosen comes into sight.
+  const chosen = document.querySelector(".person[aria-current]");
+  const row = chosen && chosen.closest(".people");
+  if (row) row.scrollLeft = chosen.getBoundingClientRect().left - row.getBoundingClientRect().left - 16;
+
   const panel = document.getElementById("panel");
   if (!panel || !panel.showModal) return;
   let opener = null;
