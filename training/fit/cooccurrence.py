@@ -19,14 +19,18 @@ BLOCK_ITEMS = 4_096
 
 @dataclass(frozen=True, eq=False)
 class Together:
-    """Items `start` to `end` with the items that some holder has as well: pairs (item, other), `item` ascending, and the
-    sum of their products over the holders of both."""
+    """Items `start` to `end` with the items that some holder has as well: pairs (item, other), `item` ascending, and
+    the sum of their products over the holders of both."""
 
     start: int
     end: int
     item: NDArray[np.int64]
     other: NDArray[np.int32]
     together: NDArray[np.float32]
+
+    def where(self, mask: NDArray[np.bool_]) -> "Together":
+        """The pairs of the mask."""
+        return Together(self.start, self.end, self.item[mask], self.other[mask], self.together[mask])
 
     def best(self, weight: NDArray[np.float32], limit: int) -> Scored:
         """The `limit` others with the greatest weight above 0, itself left out; rows count from `start`."""

@@ -1,0 +1,57 @@
+"""*similar*: what can stand in for an item; never what goes with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.carts.carriers import carriers_of
+from models.catalogue import prefixed, under
+from models.lists import Ranked
+from models.sources.item_table import ItemTable, without
+from models.sources.protocol import Queries, Signals, Source
+from models.sparse import row_numbers, rows_of, stored_where
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarSettings:
+    """`alternatives` kept an item; `newcomers`: items never bought kept beside each item that they resemble."""
+
+    alternatives: int = 100
+    newcomers: int = 30
+
+    def __post_init__(self) -> None:
+        if min(self.alternatives, self.newcomers) < 1:
+            raise ValueError("alternatives and newcomers must be at least 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Similar(Source):
+    """`table`: item → alternatives; `newcomers`: item → items that nobody has bought yet and that resemble it."""
+
+    table: ItemTable
+    newcomers: ItemTable
+    name = "similar"
+    signals = ("similar",)
+    proposing = ("similar",)
+
+    def score(self, queries: Queries) -> Signals:
+        """Alternatives to what was asked about, summed; none of the items themselves."""
+        ones = np.ones(len(queries.cart_item), np.float32)
+        asked = rows_of(len(queries), queries.n_items, queries.cart_row, queries.cart_item, ones)
+        found = asked @ self.table.matrix
+        keep = without(row_numbers(found), found.indices, queries.cart_row, queries.cart_item)
+        return Signals({"similar": stored_where(found, keep)})
+
+    def carriers(self, queries: Queries, ranked: Ranked) -> NDArray[np.int32]:
+        """For each listed item the one asked about that it resembles most."""
+        return carriers_of(queries, ranked, (self.table.matrix,), None)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return prefixed({"table": self.table.arrays(), "newcomers": self.newcomers.arrays()})
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        return cls(*(ItemTable.from_arrays(under(arrays, name)) for name in ("table", "newcomers")))
