@@ -36,7 +36,7 @@ def test_files_of_its_shape(read: Read, tmp_path: Path) -> None:
     names = ["household_id", "basket_id", "product_id", "quantity", "sales_value"]
     rows = [{**dict(zip(names, row, strict=True)), "transaction_timestamp": NOW.replace(tzinfo=None)} for row in bought]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "transactions.parquet")
-    goods = [
+    goods: list[dict[str, str | None]] = [
         {
             "product_id": "10",
             "department": "GROCERY",
