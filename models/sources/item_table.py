@@ -71,9 +71,10 @@ class ItemTable:
         asked_row: NDArray[Any],
         asked_item: NDArray[Any],
         asked_weight: NDArray[Any],
+        least: float = 0.0,
     ) -> NDArray[np.int32]:
         """Of a transposed table: for each (row, item) the row's asked item that adds most to its sum, −1 where none
-        does.
+        adds `least` of it.
 
         (asked_row, asked_item) is sorted, each pair once.
         """
@@ -89,6 +90,8 @@ class ItemTable:
         best = np.full(len(item), -1, np.int32)
         for_each = np.lexsort((self.item[entry], -share, place))
         first = for_each[positions(place[for_each]) == 0]
+        total = np.bincount(place, share, minlength=len(item))
+        first = first[share[first] >= least * total[place[first]]]
         best[place[first]] = self.item[entry[first]]
         return best
 

@@ -14,6 +14,8 @@ from models.sources.protocol import Queries, Signals, Source
 from models.sparse import rows_of
 
 FAINT = 0.02
+# An item of the history is named as the reason for another one if it adds this part of the score.
+LEAST_SHARE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +65,9 @@ class Neighbours(Source):
         return said.astype(np.float32)
 
     def carriers(self, queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int32]:
-        """For each (row, item) the bought item that adds most to its score, −1 where none does."""
+        """For each (row, item) the bought item that adds most to its score, −1 where none adds LEAST_SHARE of it."""
         pairs = queries.pairs
-        return self.reverse.carriers(row, item, pairs.row, pairs.item, self.lasting(queries))
+        return self.reverse.carriers(row, item, pairs.row, pairs.item, self.lasting(queries), LEAST_SHARE)
 
     def shares(self, queries: Queries, row: int, item: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """The row's bought items that add to an item's score, and which part of it each adds; greatest first."""

@@ -23,6 +23,7 @@ KINDS = {
     "factors": "similar_customers",
     "categories": "popular_category",
     "complements": "goes_with",
+    "similar": "similar",
     "popular": "popular",
 }
 # Orders with an item from which on its customer buys it "regularly".
@@ -45,20 +46,22 @@ def reasons(
     carried = np.flatnonzero(carriers >= 0)
     titles = dict(zip(carried.tolist(), (one.title for one in products.take(carriers[carried], now)), strict=True))
     # What lies in the cart or was looked at counts as an order of today: of that item one order is no purchase.
-    in_cart = contains(keys(queries.cart_row, queries.cart_item), keys(scored.row, carriers))
-    unbought = in_cart & (orders_with(queries, scored.row, carriers) < 2)
+    cart = keys(queries.cart_row, queries.cart_item)
+    unbought = contains(cart, keys(scored.row, carriers)) & (orders_with(queries, scored.row, carriers) < 2)
+    bought = queries.pairs.orders > contains(cart, queries.habits.pair_keys)
+    buyers = np.bincount(queries.pairs.row[bought], minlength=len(queries)) > 0
     times = orders_with(queries, scored.row, scored.item)
     translators = [translator(locale) for locale in locales]
     sentences = []
-    columns = scored.row.tolist(), lists.source.tolist(), times.tolist(), unbought.tolist()
-    for at, (row, source, bought, looked_at) in enumerate(zip(*columns, strict=True)):
+    columns = scored.row.tolist(), lists.source.tolist(), times.tolist(), unbought.tolist(), buyers[scored.row].tolist()
+    for at, (row, source, orders, looked_at, buyer) in enumerate(zip(*columns, strict=True)):
         kind, title = KINDS[SOURCES[source]], titles.get(at)
-        if bought:
-            kind = "again" if bought >= REGULARLY else "before"
+        if orders:
+            kind = "again" if orders >= REGULARLY else "before"
         elif kind == "popular_category":
             title = listed[at].product_type or None
         elif kind == "bought":
-            kind = "similar_customers" if title is None else "looked_at" if looked_at else kind
+            kind = "looked_at" if looked_at or (title is None and not buyer) else kind
         sentences.append(reason_text(kind, title=title, translator=translators[row]))
     return sentences
 

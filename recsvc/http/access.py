@@ -56,6 +56,15 @@ def require_for_customer(granted: Scope | None) -> None:
         raise ProblemError(HTTPStatus.FORBIDDEN, detail, errors=[{"parameter": "customer_id", "detail": detail}])
 
 
+def require_for_explanation(granted: Scope | None) -> None:
+    """Raises ProblemError unless the caller may see why an item is in a list: it tells a customer's habits."""
+    if granted is None:
+        raise cannot_check()
+    if not granted.includes(Scope.SERVER):
+        detail = "a public API key gets no explanations; ask for explain from your server with a server key"
+        raise ProblemError(HTTPStatus.FORBIDDEN, detail, errors=[{"parameter": "explain", "detail": detail}])
+
+
 def cannot_check() -> ProblemError:
     """The database that holds the keys has been down since the start: personal lists wait, others go on."""
     return ProblemError(

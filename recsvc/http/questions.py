@@ -26,16 +26,18 @@ SHOWN_CHARACTERS = 40
 
 @dataclass(frozen=True)
 class Question:
-    """A checked request: the query, the item fields to answer with, and whether Accept-Language had a say."""
+    """A checked request: the query, the item fields to answer with, whether Accept-Language had a say, and
+    whether each item is to be explained."""
 
     query: Query
     fields: Sequence[str]
     negotiated: bool
+    explain: bool
 
     @property
     def personal(self) -> bool:
         """Whether the answer is about one visitor, so that no cache may keep it."""
-        return self.query.customer_id is not None or bool(self.query.session_items)
+        return self.query.customer_id is not None or bool(self.query.session_items) or self.explain
 
 
 def question_from_address(request: Request) -> Question:
@@ -56,6 +58,8 @@ def question_from_address(request: Request) -> Question:
         else:
             number = WHOLE_NUMBER.fullmatch(given[0]) if name == "n" else None
             values[name] = int(number[1]) if number else given[0]
+            if name == "explain":
+                values[name] = {"true": True, "false": False}.get(given[0], given[0])
     try:
         asked = RecommendRequest.model_validate(values)
     except ValidationError as error:
@@ -92,7 +96,8 @@ def _question(asked: RecommendRequest, request: Request) -> Question:
         exclude=tuple(asked.exclude),
         locale=asked.locale or preferred_language(request.headers.get("Accept-Language", "")),
     )
-    return Question(query, ITEM_FIELDS if asked.fields is None else asked.fields, asked.locale is None)
+    fields = ITEM_FIELDS if asked.fields is None else asked.fields
+    return Question(query, fields, negotiated=asked.locale is None, explain=asked.explain)
 
 
 @lru_cache(maxsize=1024)

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from recsvc.engine import Answer, AnsweredItem
-from recsvc.http.access import require_for_customer, scope_of
+from recsvc.engine import Answer, AnsweredItem, explain
+from recsvc.http.access import require_for_customer, require_for_explanation, scope_of
 from recsvc.http.questions import Question, question_from_address, question_from_body
 from recsvc.http.schemas import ITEM_FIELDS
 from recsvc.http.service import Service
@@ -39,10 +39,16 @@ def respond(service: Service, read: Callable[[Any], Question], *, stored: str) -
     question = read(request)
     if question.query.customer_id is not None:
         require_for_customer(granted)
-    now = service.clock()
-    answer = service.live.current().recommend(question.query, now=now)
+    if question.explain:
+        require_for_explanation(granted)
+    now, engine = service.clock(), service.live.current()
+    answer = engine.recommend(question.query, now=now)
     service.metrics.count_answer(answer)
     body = to_json(answer, question)
+    if question.explain:
+        explained = explain(engine, answer, [item.product.item_id for item in answer.items], now=now)
+        for item, explanation in zip(body["items"], explained, strict=True):
+            item["explanation"] = explanation
     body["recommendation_id"] = service.signer.sign(
         answer.model_version, answer.query.scenario, now, [item.product.item_id for item in answer.items]
     )

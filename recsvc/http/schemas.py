@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from models.scenarios import SCENARIOS
+from recsvc.http.explained import Explanation
 from recsvc.i18n import LANGUAGES
 
 LARGEST_BODY = 1_048_576
@@ -47,6 +48,9 @@ class RecommendRequest(BaseModel):
         description="Language of the reasons; without it Accept-Language decides, then English.",
         examples=["de", "de-AT"],
     )
+    explain: bool = Field(
+        False, description="Whether each item comes with an `explanation`; it tells a customer's habits."
+    )
     fields: list[Literal[ITEM_FIELDS]] | None = Field(  # type: ignore[valid-type]
         None, max_length=len(ITEM_FIELDS), description="What to say of each item besides `item_id`; all when left out."
     )
@@ -69,6 +73,7 @@ class RecommendedItem(BaseModel):
     image_link: str | None
     category: str | None = Field(description="The shop's own path.", examples=["Home > Kitchen"])
     brand: str | None
+    explanation: Explanation | None = Field(None, description="Only where the question says `explain`.")
 
 
 class RecommendAnswer(BaseModel):
