@@ -19,9 +19,9 @@ class TreeSettings:
 # Repeat purchases are easy to tell apart and bear larger trees; what a customer buys for the first time is mostly
 # chance, and only hard regularisation keeps the trees from learning it by heart.
 TREES = {
-    "home": TreeSettings(rounds=150, leaves=31, least_rows_in_leaf=100, ridge=5.0, learning_rate=0.06, rows=400_000),
+    "home": TreeSettings(rounds=150, leaves=31, least_rows_in_leaf=100, ridge=5.0, learning_rate=0.06, rows=300_000),
     "discover": TreeSettings(
-        rounds=200, leaves=15, least_rows_in_leaf=300, ridge=20.0, learning_rate=0.05, rows=240_000
+        rounds=200, leaves=15, least_rows_in_leaf=300, ridge=20.0, learning_rate=0.05, rows=200_000
     ),
 }
 # Purchases among the rows for each leaf of a tree; measured on shops of different size (docs/recommender.md).
@@ -31,12 +31,13 @@ BOUGHT_A_LEAF, LEAST_LEAVES = 1_500, 7
 @dataclass(frozen=True, kw_only=True)
 class RankerSettings:
     """`horizon_days` that lists look ahead, 0: from the length of the shop's past; `windows` of labels, the freshest
-    last; `customers` to learn from in all, `judges` by whom the result is measured; `threads` of LightGBM; `seed`."""
+    last; `customers` to learn from in all, `judges` by whom the result is measured; `threads` to
+    train and rank in; `seed`."""
 
     horizon_days: int = 0
-    windows: int = 3
+    windows: int = 2
     customers: int = 20_000
-    judges: int = 4_000
+    judges: int = 2_000
     threads: int = 2
     seed: int = 1
 

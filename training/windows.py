@@ -12,27 +12,29 @@ from training.data import TrainingData
 LONGEST, SHORTEST = 28, 7
 # So much of the data at least lies before every window.
 PAST_SHARE = 0.35
+# Purchase lines of known customers in half a horizon that make a longer window of labels needless.
+ENOUGH_LINES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """Purchases from day `start` up to `start + horizon`: `customers` known before it who bought in it, ascending;
+    """Purchases from day `start` up to `start + days`: `customers` known before it who bought in it, ascending;
     `bought`: ascending keys of (customer, item)."""
 
     start: int
-    horizon: int
+    days: int
     customers: NDArray[np.int64]
     bought: NDArray[np.int64]
 
     @classmethod
-    def of(cls, data: TrainingData, start: int, horizon: int) -> "Window":
+    def of(cls, data: TrainingData, start: int, days: int) -> "Window":
         lines = data.lines
         known = np.zeros(len(data.customers) + 1, np.bool_)
         known[lines.customer[lines.day < start]] = True
         known[-1] = False
-        inside = (lines.day >= start) & (lines.day < start + horizon) & known[lines.customer]
+        inside = (lines.day >= start) & (lines.day < start + days) & known[lines.customer]
         bought = np.unique(keys(lines.customer[inside], lines.item[inside]))
-        return cls(start, horizon, np.unique(bought >> 32), bought)
+        return cls(start, days, np.unique(bought >> 32), bought)
 
 
 def horizon_of(data: TrainingData, days: int = 0) -> int:
@@ -47,16 +49,26 @@ def horizon_of(data: TrainingData, days: int = 0) -> int:
     return int(np.clip(span // 4, SHORTEST, LONGEST))
 
 
-def window_starts(data: TrainingData, horizon: int, count: int) -> list[int]:
-    """Up to `count` days to look ahead from, the latest first; windows overlap by half, more when the past is short."""
+def label_days(data: TrainingData, horizon: int) -> int:
+    """How many days of purchases label a window: half the horizon where that half holds enough of them.
+
+    A shorter window lies closer to the day for which lists are made, and that is worth more than more labels.
+    """
+    half = max(horizon // 2, SHORTEST)
+    recent = (data.lines.day > data.last_day - half) & (data.lines.customer >= 0)
+    return half if np.count_nonzero(recent) >= ENOUGH_LINES else horizon
+
+
+def window_starts(data: TrainingData, days: int, count: int) -> list[int]:
+    """Up to `count` days to look `days` ahead from, the latest first, side by side: what judges is never what
+    taught.
+    """
     end = data.last_day + 1
-    latest = end - horizon
     oldest = data.first_day + max(int(np.ceil((end - data.first_day) * PAST_SHARE)), 1)
+    latest = end - days
     if latest <= data.first_day:
         return []
-    step = max(min(horizon // 2, (latest - oldest) // max(count - 1, 1)), horizon // 4, 1)
-    starts: list[int] = list(range(latest, oldest - 1, -step))[:count]
-    return starts or [latest]
+    return list(range(latest, oldest - 1, -days))[:count] or [latest]
 
 
 def some_customers(window: Window, limit: int, rng: np.random.Generator) -> NDArray[np.int64]:

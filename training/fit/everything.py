@@ -1,9 +1,12 @@
-"""Fits all sources on what is known on one day; the ranker's windows and the final model both come from here."""
+"""Fits the sources of customers' own lists on what is known on one day; the ranker's windows and the final model both
+come from here. Carts have a fit of their own."""
 
-from models.recommender import Recommender
+from collections.abc import Callable, Collection
+
+from models.recommender import PERSONAL, Recommender
 from models.scenarios import BASELINES
+from models.sources.protocol import Source
 from training.data import TrainingData
-from training.fit.complements import fit_complements
 from training.fit.factors import fit_factors
 from training.fit.sources import (
     Past,
@@ -17,18 +20,22 @@ from training.fit.statistics import fit_statistics, habits_of
 from training.settings import TrainingSettings
 
 
-def fit_sources(data: TrainingData, settings: TrainingSettings, horizon: int) -> Recommender:
-    """A recommender that knows `data` and nothing later; it has no rankers yet and orders by its baselines."""
+def fit_sources(
+    data: TrainingData, settings: TrainingSettings, horizon: int, names: Collection[str] = PERSONAL
+) -> Recommender:
+    """A recommender that knows `data` and nothing later, with the sources of `names`.
+
+    It has no rankers yet and orders by its baselines.
+    """
     habits = habits_of(data, horizon)
     past = Past(data, habits, fit_statistics(data, habits))
-    sources = (
-        fit_repeat(past, settings.repeat),
-        fit_customers(past, settings.customers),
-        fit_neighbours(past, settings.neighbours),
-        fit_factors(past, settings.factors),
-        fit_categories(past, settings.categories),
-        fit_complements(data, settings.complements),
-        fit_popular(past, settings.popular),
-    )
-    named = {source.name: source for source in sources}
-    return Recommender(habits.history, past.statistics, named, {}, BASELINES, settings.lists)
+    fits: dict[str, Callable[[], Source]] = {
+        "repeat": lambda: fit_repeat(past, settings.repeat),
+        "customers": lambda: fit_customers(past, settings.customers),
+        "neighbours": lambda: fit_neighbours(past, settings.neighbours),
+        "factors": lambda: fit_factors(past, settings.factors),
+        "categories": lambda: fit_categories(past, settings.categories),
+        "popular": lambda: fit_popular(past, settings.popular),
+    }
+    sources = {name: fits[name]() for name in names}
+    return Recommender(habits.history, past.statistics, sources, {}, BASELINES, settings.lists)
