@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -145,14 +146,31 @@ def test_truncated_and_wrongly_typed_parquet(read: Read, tmp_path: Path) -> None
     path = tmp_path / "purchases.parquet"
     table = {"customer_id": ["a", "b"] * 500, "item_id": [[1]] * 1000, "timestamp": ["2026-01-01"] * 1000}
     pq.write_table(pa.table(table), path)
-    with pytest.raises(InputError, match="the column 'item_id': is nested"):
+    with pytest.raises(InputError, match=r"purchases\.parquet: the column 'item_id': is nested"):
         read(path)
+    for column, values, message in [
+        ("timestamp", [True] * 1000, "the column 'timestamp': holds boolean values; expected dates and times"),
+        ("quantity", [True] * 1000, "the column 'quantity': holds boolean values; expected numbers"),
+    ]:
+        pq.write_table(pa.table(table | {"item_id": ["x", "y"] * 500, column: values}), path)
+        with pytest.raises(InputError, match=message):
+            read(path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"purchases\.parquet: the Parquet file is cut off or damaged"):
         read(path)
     path.write_text(GOOD)
     with pytest.raises(InputError, match="is not a Parquet file, whatever its name says"):
         read(path)
+
+
+def test_nothing_in_parquet_is_nothing(read: Read, tmp_path: Path) -> None:
+    path = tmp_path / "purchases.parquet"
+    nothing = pa.nulls(2)
+    ids = {"customer_id": ["a", "b"], "item_id": ["x", "y"], "timestamp": ["2026-01-01"] * 2}
+    pq.write_table(pa.table({**ids, "order_id": nothing, "quantity": nothing, "unit_price": [float("nan"), 1.0]}), path)
+    shop = read(path)
+    assert shop.data.lines.quantity.tolist() == [1, 1]
+    assert np.isnan(shop.data.lines.unit_price).tolist() == [True, False]
 
 
 def test_damage_in_the_middle_of_parquet(read: Read, tmp_path: Path) -> None:

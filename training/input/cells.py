@@ -71,7 +71,7 @@ def time_of(column: ir.Column, place: str) -> ir.TimestampColumn:
     if kind.is_integer():
         return time_of(column.cast("string"), place)
     if not kind.is_string():
-        raise InputError(f"{place}: holds {kind} values; expected times")
+        raise InputError(f"{place}: holds {kind} values; expected dates and times")
     text = column.strip()
     iso = text.re_replace(OFFSET, r"\1").re_replace(DAY_FIRST, r"\3-\2-\1").re_replace(COMPACT_DAY, r"\1-\2-\3")
     return ibis.coalesce(

@@ -39,7 +39,8 @@ def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: M
     paths = _paths(files)
     refused = None
     if first.kind == "parquet":
-        chosen = [f"{_name(column)} AS {_name(c)}" for c, column in columns.items()]
+        types = dict(zip(first.columns, first.types, strict=True))
+        chosen = [f"{_parquet_cell(column, types[column])} AS {_name(c)}" for c, column in columns.items()]
         source = f"read_parquet({paths}, filename = {_text(FILE)}, file_row_number = true, binary_as_string = true)"
         chosen += [_name(FILE), f"file_row_number AS {_name(ROW)}"]
     elif first.kind == "json":
@@ -49,11 +50,11 @@ def open_rows(engine: Backend, name: str, files: Sequence[InputFile], columns: M
     else:
         refused = f"{name}_refused"
         chosen = [f"c{first.columns.index(column)} AS {_name(c)}" for c, column in columns.items()] + [_name(FILE)]
-        types = "{" + ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(first.columns))) + "}"
+        cells = "{" + ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(first.columns))) + "}"
         source = (
             f"read_csv({paths}, auto_detect = false, header = true, skip = {first.blank_lines}, "
             f"delim = {_text(first.separator)}, quote = '\"', "
-            f"escape = '\"', columns = {types}, filename = {_text(FILE)}, compression = {_text(first.compression)}, "
+            f"escape = '\"', columns = {cells}, filename = {_text(FILE)}, compression = {_text(first.compression)}, "
             f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_table = {_text(refused)}, "
             f"rejects_scan = {_text(refused + '_scan')}, rejects_limit = 0)"
         )
@@ -108,6 +109,11 @@ def _json_text(key: str) -> str:
         f"CASE WHEN json_type(json, {path}) = 'DOUBLE' THEN regexp_replace(json ->> {path}, '\\.0+$', '') "
         f"ELSE json ->> {path} END"
     )
+
+
+def _parquet_cell(column: str, kind: str) -> str:
+    """The column, as text where all of it is null and it has no type of its own."""
+    return f"CAST({_name(column)} AS VARCHAR)" if kind == "null" else _name(column)
 
 
 def _paths(files: Sequence[InputFile]) -> str:

@@ -47,14 +47,16 @@ def _character(code: int) -> str:  # type: ignore[empty-body]
     """The engine's own chr: a NUL byte cannot be written into a query."""
 
 
-def check_rows(engine: Backend, name: str, rows: RawRows, *, now: datetime, until: datetime | None) -> ir.Table:
+def check_rows(
+    engine: Backend, name: str, rows: RawRows, *, source: str, now: datetime, until: datetime | None
+) -> ir.Table:
     """A table `name` of all rows with typed values, or with a `reason` why unreadable, or a `skip` why not counted.
 
     Columns: customer, order, line, item, title, currency (text), quantity (> 0), price (float64), time (UTC, naive),
     is_return, reason, skip, value (the cell that the reason is about), raw (JSON of a row with a reason), `_file`,
     `_row`. Each step is a view: in one expression, every use of a cell would compute it again.
     """
-    typed = engine.create_view(f"{name}_typed", _typed(rows))
+    typed = engine.create_view(f"{name}_typed", _typed(rows, source))
     judged = engine.create_view(
         f"{name}_judged", _judged(typed, now=now, until=until, has_skip="skip" in rows.table.columns)
     )
@@ -82,9 +84,9 @@ def _given(rows: RawRows) -> list[str]:
     return [column for column in rows.names if column in rows.table.columns]
 
 
-def _typed(rows: RawRows) -> ir.Table:
+def _typed(rows: RawRows, source: str) -> ir.Table:
     table = rows.table
-    place = {name: f"the column '{rows.names.get(name, name)}'" for name in table.columns}
+    place = {name: f"{source}: the column '{rows.names.get(name, name)}'" for name in table.columns}
     nothing = ibis.null("string")
     texts = {name: text_of(table[name], place[name]) if name in table.columns else nothing for name in TEXTS}
     numbers: dict[str, ir.Value] = {}
@@ -107,15 +109,18 @@ def _has_text(table: ir.Table, name: str) -> ir.BooleanValue:
     if name not in table.columns:
         return ibis.literal(False)
     column = table[name]
+    if column.type().is_floating():
+        return column.notnull() & ~column.isnan()
     if column.type().is_string():
         return text_of(column, name).notnull()
     return column.notnull()
 
 
 def _judged(typed: ir.Table, *, now: datetime, until: datetime | None, has_skip: bool) -> ir.Table:
+    """The typed rows with `reason`, the first rule that a row breaks, and `skip`."""
     nothing = ibis.null("string")
     quantity = typed.has_quantity.ifelse(typed.quantity, 1.0)
-    price = typed.unit_price
+    price = typed.has_unit_price.ifelse(typed.unit_price, ibis.null("float64"))
     kind = typed["type"].lower()
     is_returned = kind.notnull() & kind.re_search(RETURNS)
     problems: list[tuple[ir.BooleanValue, str]] = [

@@ -70,7 +70,7 @@ def stage_sources(
                 if raw.has_addresses:
                     table = with_pseudonyms(engine, f"customers_{number}", raw.table, "customer_id", secret)
                     raw = replace(raw, table=table)
-                checked = check_rows(engine, f"rows_{number}", raw, now=now, until=source.until)
+                checked = check_rows(engine, f"rows_{number}", raw, source=_place(group), now=now, until=source.until)
             refused = refused_records(engine, raw.refused) if raw.refused else None
             readings.append(ReadFiles(source.format, tuple(group), checked, refused, not raw.has_addresses))
             warnings += raw.warnings

@@ -138,6 +138,7 @@ def _usual_currency(values: ir.Table) -> str:
 
 
 def _judged(values: ir.Table, settings: ProductSettings, now: float, usual: str) -> ir.Table:
+    """The catalogue's attributes, one column a rule that is true where an item breaks it, and `listed`."""
     v = values
     later = v.stock.isin(["preorder", "backorder"])
     link = _address(v.link)
