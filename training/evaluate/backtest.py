@@ -39,9 +39,9 @@ CALIBRATED_PLACES = 50
 
 @dataclass(frozen=True, kw_only=True)
 class BacktestSettings:
-    """`horizon_days`: 0 takes it from the shop's rhythm; `windows` side by side at the end of the data; `k`: list
-    lengths,
-    the first is the main one; `customers` and `baskets` judged a window at most; `examples`: customers shown in full.
+    """`horizon_days`: 0 takes it from the shop; `windows` side by side at the end of the data; `k`: list lengths, the
+    first is the main one; `customers` and `baskets` judged a window at most; `examples`: customers shown in full;
+    `baselines` by name; `sources`: whether each source of the first contender is judged alone, too.
     """
 
     horizon_days: int = 0
@@ -50,7 +50,8 @@ class BacktestSettings:
     customers: int = 20_000
     baskets: int = 5_000
     examples: int = 10
-    all_baselines: bool = False
+    baselines: tuple[str, ...] = tuple(method.name for method in STANDARD)
+    sources: bool = True
     resamples: int = 1000
     seed: int = 1
 
@@ -59,6 +60,9 @@ class BacktestSettings:
             raise ValueError("horizon_days and examples must be at least 0")
         if min(self.windows, self.customers, self.baskets, self.resamples, *self.k) < 1:
             raise ValueError("windows, customers, baskets, resamples and every k must be at least 1")
+        known = [method.name for method in STANDARD + FURTHER]
+        if unknown := [name for name in self.baselines if name not in known]:
+            raise ValueError(f"no baseline is called {unknown[0]!r}; known: {', '.join(known)}")
         if len(set(self.k)) != len(self.k):
             raise ValueError(f"k is {self.k}; expected each length once")
 
@@ -130,7 +134,7 @@ def backtest(data: TrainingData, contenders: Sequence[Contender], settings: Back
     scenarios = {scenario: ScenarioRun(names) for scenario in CUSTOMER_SCENARIOS}
     scenarios["complements"] = ScenarioRun((f"hit@{HIT_AT}", f"mrr@{MRR_AT}"))
     found = Backtest(settings, horizon, contenders[0].name, data.first_day, data.last_day, scenarios)
-    methods = STANDARD + (FURTHER if settings.all_baselines else ())
+    methods = [method for method in STANDARD + FURTHER if method.name in settings.baselines]
     with steps.step("settings of the baselines") as part:
         chosen = {}
         for place, method in enumerate(methods):
@@ -183,8 +187,9 @@ class _OneWindow:
             if place == 0:
                 self._seconds = monotonic() - began
             self._recommender(contender.name, recommender)
-            if place == 0:
+            if place == 0 and self._settings.sources:
                 self._sources(recommender)
+            if place == 0:
                 self._promises(recommender)
             if place == 0 and last:
                 self._found.importance.update(importance_of(recommender))
@@ -250,7 +255,7 @@ class _OneWindow:
         self._basket_baselines()
 
     def _basket_baselines(self) -> None:
-        further = FURTHER_BASKET_METHODS if self._settings.all_baselines else {}
+        further = FURTHER_BASKET_METHODS if "EASE" in self._settings.baselines else {}
         for name, fit in (BASKET_METHODS | further).items():
             fitted = fit(self._judged.past)
             lists = fitted.rank_baskets(len(self._hidden.item), self._hidden.cart_row, self._hidden.cart_item, MRR_AT)

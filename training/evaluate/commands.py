@@ -97,6 +97,7 @@ def evaluate(
       recsvc evaluate --purchases orders.csv --products feed.xml --html report.html
       recsvc evaluate --purchases orders.parquet --horizon 28d --windows 3 -k 10 20 --json results.json
     """
+    from training.baselines.methods import FURTHER, STANDARD
     from training.evaluate.backtest import BacktestSettings, backtest, backtest_steps
     from training.evaluate.report import ReportFacts, report_html
     from training.evaluate.summary import summarise
@@ -116,7 +117,7 @@ def evaluate(
         windows=windows,
         k=tuple(dict.fromkeys(lengths)),
         customers=customers_sample,
-        all_baselines=all_baselines,
+        baselines=tuple(method.name for method in STANDARD + (FURTHER if all_baselines else ())),
     )
     registry = Registry(store)
     steps_named = (("reading purchases", 6.0), *backtest_steps(settings), ("intervals", 2.0))
