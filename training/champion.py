@@ -1,6 +1,6 @@
 """The published model, as a training sees it: what stands beside the challenger on the same window."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle, Manifest
 from models.catalogue import under
-from models.errors import BundleError, SettingsError
+from models.errors import RecsvcError, SettingsError
 from models.lists import StoredLists
 from models.ranker import Ranker
 from models.ranking import Scored
@@ -27,7 +27,7 @@ from training.settings import TrainingSettings
 
 EPOCH = date(1970, 1, 1).toordinal()
 # Sections that say nothing of how customers' lists are made.
-ELSEWHERE = ("purchases", "ranker", "gate")
+ELSEWHERE = ("purchases", "complements", "similar", "ranker", "gate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +65,12 @@ class Champion:
         )
 
     @classmethod
-    def published(cls, registry: Registry) -> "Champion | None":
+    def published(cls, registry: Registry, tell: Callable[[str], None]) -> "Champion | None":
         """The published one; None where nothing is published, or what is cannot be read: then anything is better."""
         try:
             return None if registry.current() is None else cls.of(registry.open())
-        except (BundleError, KeyError):
+        except (RecsvcError, KeyError, ValueError) as error:
+            tell(f"the published model cannot be read, so the new one is not compared with it: {error}")
             return None
 
     @property

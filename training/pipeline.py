@@ -17,6 +17,7 @@ from models.registry import Registry
 from models.scenarios import BASELINES, STORED
 from training.champion import Champion
 from training.data import TrainingData
+from training.fit.carts.fit import fit_carts
 from training.fit.everything import fit_sources
 from training.gate import judge
 from training.input import PurchaseSource, Shop, read_shop
@@ -32,6 +33,7 @@ STEPS = (
     ("reading purchases", 6.0),
     ("learning from earlier weeks", 60.0),
     ("fitting on all purchases", 12.0),
+    ("what completes carts", 45.0),
     ("lists of all customers", 20.0),
     ("writing the bundle", 2.0),
 )
@@ -67,8 +69,8 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
     with registry.workspace() as work:
         with steps.step("reading purchases"):
             shop = read(request, registry, work, steps.say, now)
-        champion = Champion.published(registry)
-        recommender, trained = fit(shop.data, request.settings, steps, champion)
+        champion = Champion.published(registry, steps.say)
+        recommender, trained, carts = fit(shop.data, request.settings, steps, champion)
         with steps.step("lists of all customers") as part:
             lists = lists_of_all(recommender, request.settings, part)
         with steps.step("writing the bundle"), BundleWriter(work) as writer:
@@ -82,6 +84,7 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
                 "input": asdict(shop.report),
                 "backtest": {name: judgement.as_dict() for name, judgement in trained.judgements.items()},
                 "gate": verdict.as_dict(forced=forced),
+                "complements": carts,
                 "importance": {name: ranker.importance() for name, ranker in recommender.rankers.items()},
             }
             manifest = seal(writer, registry, shop.data, recommender, metrics, request.settings, now)
@@ -107,16 +110,20 @@ def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callabl
 
 def fit(
     data: TrainingData, settings: TrainingSettings, steps: Steps, champion: Champion | None = None
-) -> tuple[Recommender, Trained]:
-    """Rankers from earlier windows, then all sources on everything in `data`; and how the rankers were judged, the
-    published model beside them."""
+) -> tuple[Recommender, Trained, dict[str, Any]]:
+    """Rankers from earlier windows, then all sources on everything in `data`; how the rankers were judged, the
+    published model beside them; and how the completion of carts was judged."""
     horizon = horizon_of(data, settings.ranker.horizon_days)
     with steps.step("learning from earlier weeks") as part:
         trained = train_rankers(data, settings, horizon, part.show, champion)
     with steps.step("fitting on all purchases"):
         recommender = fit_sources(data, settings, horizon)
+    with steps.step("what completes carts") as part:
+        carts = fit_carts(data, horizon, settings.complements, settings.similar, part.show)
     baselines = {**BASELINES, **{name: judgement.best_single for name, judgement in trained.judgements.items()}}
-    return replace(recommender, rankers=trained.rankers, baselines=baselines), trained
+    sources = {**recommender.sources, "complements": carts.carts, "similar": carts.similar}
+    recommender = replace(recommender, sources=sources, rankers=trained.rankers, baselines=baselines)
+    return recommender, trained, carts.metrics
 
 
 def lists_of_all(recommender: Recommender, settings: TrainingSettings, part: Part) -> dict[str, StoredLists]:

@@ -1,0 +1,213 @@
+"""`recsvc train` from file to published model: what the gate lets through, and what a kill or Ctrl-C leaves behind."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from models.registry import Registry
+from tests.conftest_shop import purchase_rows, run_recsvc, write_csv
+
+Row = dict[str, object]
+LAST_WEEK = "2026-02-23"
+TRAIN = "import sys; from recsvc.cli.main import main; sys.argv[0] = 'recsvc'; main()"
+
+
+def train(purchases: Path, shop: Path, store: Path, *more: str) -> Result:
+    """`recsvc train`, whatever its exit code."""
+    products = shop / "products.csv"
+    return run_recsvc("train", "--purchases", purchases, "--products", products, "--store", store, "--quiet", *more)
+
+
+def summary_of(result: Result) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads(result.stdout)
+    return summary
+
+
+@pytest.fixture(scope="module")
+def last_week(tiny_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose published model knows all but the last week; each test copies it."""
+    store = tmp_path_factory.mktemp("champion") / "store"
+    result = train(tiny_shop / "purchases.csv", tiny_shop, store, "--until", LAST_WEEK)
+    assert result.exit_code == 0, result.stderr
+    return store
+
+
+@pytest.fixture
+def store(last_week: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(last_week, tmp_path / "store")
+
+
+def shuffled(rows: list[Row]) -> list[Row]:
+    """Every row says another customer than the one who bought."""
+    ids = [row["customer_id"] for row in rows]
+    random.Random(5).shuffle(ids)
+    return [{**row, "customer_id": customer} for row, customer in zip(rows, ids, strict=True)]
+
+
+def test_the_first_model_is_published_without_a_champion(last_week: Path) -> None:
+    registry = Registry(last_week)
+    gate = registry.open().manifest.metrics["gate"]
+    assert gate["champion"] is None
+    assert gate["passed"]
+    assert [entry.why for entry in registry.history()] == ["trained"]
+
+
+def test_an_honest_retrain_a_week_later_is_published(tiny_shop: Path, store: Path) -> None:
+    before = Registry(store).current()
+    result = train(tiny_shop / "purchases.csv", tiny_shop, store)
+    summary = summary_of(result)
+    assert result.exit_code == 0, result.stderr
+    assert summary["published"]
+    assert summary["reason"] is None
+    assert Registry(store).current() == summary["version"]
+    gate = Registry(store).open().manifest.metrics["gate"]
+    assert gate["champion"] == before
+    assert gate["champion_saw_the_window"]
+    assert gate["home"]["against_champion"]["low"] <= gate["home"]["against_champion"]["high"]
+
+
+def test_a_model_of_shuffled_customers_is_kept_but_not_published(tiny_shop: Path, store: Path, tmp_path: Path) -> None:
+    before = Registry(store).current()
+    purchases = write_csv(tmp_path / "shuffled.csv", shuffled(purchase_rows()))
+    result = train(purchases, tiny_shop, store)
+    summary = summary_of(result)
+    assert result.exit_code == 1
+    assert not summary["published"]
+    assert "customer ids or dates mixed up" in summary["reason"]
+    assert summary["reason"] in result.stderr
+    assert f"recsvc models publish {summary['version']}" in result.stderr
+    assert "--force" in result.stderr
+    registry = Registry(store)
+    assert registry.current() == before
+    assert summary["version"] in registry.versions()
+    assert not registry.manifest(summary["version"]).metrics["gate"]["passed"]
+
+
+def test_force_publishes_what_is_refused_and_the_history_says_why(tiny_shop: Path, store: Path, tmp_path: Path) -> None:
+    purchases = write_csv(tmp_path / "shuffled.csv", shuffled(purchase_rows()))
+    result = train(purchases, tiny_shop, store, "--force")
+    summary = summary_of(result)
+    assert result.exit_code == 0
+    assert summary["published"]
+    registry = Registry(store)
+    assert registry.current() == summary["version"]
+    assert registry.history()[-1].why == f"forced: {summary['reason']}"
+    gate = registry.open().manifest.metrics["gate"]
+    assert gate["forced"]
+    assert gate["reasons"] == [summary["reason"]]
+
+
+def test_a_fragment_is_refused_and_both_numbers_are_named(tiny_shop: Path, store: Path, tmp_path: Path) -> None:
+    some = [row for row in purchase_rows() if str(row["customer_id"]).startswith("coffee")]
+    purchases = write_csv(tmp_path / "part.csv", some)
+    result = train(purchases, tiny_shop, store)
+    assert result.exit_code == 1
+    assert "12 customers, 75% fewer than the 48" in summary_of(result)["reason"]
+
+
+def test_no_publish_measures_and_keeps(tiny_shop: Path, store: Path) -> None:
+    before = Registry(store).current()
+    result = train(tiny_shop / "purchases.csv", tiny_shop, store, "--no-publish")
+    assert result.exit_code == 0
+    assert not summary_of(result)["published"]
+    assert Registry(store).current() == before
+    assert Registry(store).manifest(summary_of(result)["version"]).metrics["gate"]["passed"]
+
+
+def test_force_and_no_publish_exclude_each_other(tiny_shop: Path, store: Path) -> None:
+    result = train(tiny_shop / "purchases.csv", tiny_shop, store, "--no-publish", "--force")
+    assert result.exit_code == 2
+    assert "choose one" in result.stderr
+
+
+def test_a_damaged_champion_does_not_stand_in_the_way(tiny_shop: Path, store: Path) -> None:
+    registry = Registry(store)
+    (registry.path(str(registry.current())) / "customers.data.npy").write_bytes(b"nonsense")
+    result = run_recsvc("train", "--purchases", tiny_shop / "purchases.csv", "--store", store)
+    assert result.exit_code == 0
+    assert "the published model cannot be read" in result.stderr
+    assert registry.current() == summary_of(result)["version"]
+
+
+def test_the_list_of_models_shows_what_each_reached(last_week: Path) -> None:
+    table = run_recsvc("models", "list", "--store", last_week).stdout
+    version = Registry(last_week).current()
+    assert "home ndcg@10" in table
+    assert "discover ndcg@10" in table
+    figure = json.loads(run_recsvc("models", "list", "--json", "--store", last_week).stdout)[0]["ndcg@10"]["home"]
+    assert next(row for row in table.splitlines() if str(version) in row).split()[-1] == f"{figure:.3f}"
+
+
+Stop = Callable[["subprocess.Popen[str]"], None]
+
+
+def interrupted(shop: Path, store: Path, sign: signal.Signals, after: float) -> tuple[int, str]:
+    """Start a training, send it a signal `after` seconds from the first line that it says; exit code and stderr."""
+    files = ["--purchases", shop / "purchases.csv", "--products", shop / "products.csv", "--store", store]
+    started = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, "train", *map(str, files)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert started.stderr is not None
+    try:
+        first = started.stderr.readline()
+        time.sleep(after)
+        started.send_signal(sign)
+        _, rest = started.communicate(timeout=50)
+    finally:
+        started.kill()
+        started.wait()
+    return started.returncode, first + rest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_a_stopped_training_leaves_the_published_model_and_no_half_bundle(
+    tiny_shop: Path, store: Path, sign: signal.Signals
+) -> None:
+    registry = Registry(store)
+    before, versions = registry.current(), registry.versions()
+    rng = random.Random(int(sign))
+    for after in (0.0, *(rng.uniform(0.1, 4.0) for _ in range(3))):
+        code, said = interrupted(tiny_shop, store, sign, after)
+        if code == 0:
+            # It was done before the signal came: a whole model, and published.
+            assert registry.current() == registry.versions()[-1]
+            before, versions = registry.current(), registry.versions()
+            continue
+        assert code == (-signal.SIGKILL if sign == signal.SIGKILL else 1), said
+        assert "Traceback" not in said
+        assert registry.current() == before
+        assert all(not registry.verify(version) for version in registry.versions())
+        assert len(registry.versions()) <= len(versions) + 1
+        if sign == signal.SIGINT:
+            assert "Aborted" in said
+            assert list(registry.work.glob("*")) == []
+    with registry.workspace() as work:
+        assert list(registry.work.iterdir()) == [work]
+
+
+def test_no_bundle_is_left_by_a_training_that_fails(tiny_shop: Path, store: Path, tmp_path: Path) -> None:
+    registry = Registry(store)
+    before = registry.versions()
+    purchases = tmp_path / "one.csv"
+    with purchases.open("w", newline="") as out:
+        csv.writer(out).writerow(["customer_id", "order_id", "item_id", "quantity", "unit_price", "timestamp"])
+    assert train(purchases, tiny_shop, store).exit_code == 2
+    assert registry.versions() == before
+    assert list(registry.work.glob("*")) == []
