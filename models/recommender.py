@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.candidates import Candidates
+from models.carts.carts import DOCUMENT, Carts
+from models.carts.similar import Similar
 from models.catalogue import prefixed, under
 from models.features import Columns, features
 from models.interactions import Interactions
@@ -17,7 +19,6 @@ from models.ranker import Ranker
 from models.ranking import keys, rank
 from models.scenarios import NEW_ONLY, OWNED_ONLY, RANKED_BY, SOURCES, ListSettings
 from models.sources.categories import Categories
-from models.sources.complements import Complements
 from models.sources.customers import Customers
 from models.sources.factors import Factors
 from models.sources.neighbours import Neighbours
@@ -33,7 +34,8 @@ KINDS: Mapping[str, type[Source]] = {
     "neighbours": Neighbours,
     "factors": Factors,
     "categories": Categories,
-    "complements": Complements,
+    "complements": Carts,
+    "similar": Similar,
     "popular": Popular,
 }
 # The sources of candidates for lists that depend on the customer alone.
@@ -82,7 +84,7 @@ class Recommender:
         self, queries: Queries, scenarios: Sequence[str], limit: int | None = None, *, threads: int = 1
     ) -> dict[str, Ranked]:
         """The same for several scenarios, whose candidates and features are computed once."""
-        lists = {name: self._of_source(queries, name, limit) for name in scenarios if name not in RANKED_BY}
+        lists = {name: self._of_source(queries, name, limit, threads) for name in scenarios if name not in RANKED_BY}
         personal = [name for name in scenarios if name in RANKED_BY]
         if personal:
             found = self.find(queries)
@@ -169,18 +171,19 @@ class Recommender:
                 loudest, carried = np.where(louder, share, loudest), np.where(louder, SOURCES.index(name), carried)
         return np.where(owned, SOURCES.index("repeat"), carried).astype(np.uint8)
 
-    def _of_source(self, queries: Queries, scenario: str, limit: int | None) -> Ranked:
+    def _of_source(self, queries: Queries, scenario: str, limit: int | None, threads: int) -> Ranked:
         source = self.sources[scenario]
+        if isinstance(source, Carts):
+            return source.rank(queries, limit, threads=threads)
         found = source.candidates(queries, limit if limit is not None else 400)
         return Ranked(found, np.full(len(found), SOURCES.index(scenario), np.uint8))
 
     def carriers(self, queries: Queries, ranked: Ranked) -> NDArray[np.int32]:
         """For each listed item the bought or asked item that carried it there, −1 where none did."""
         best = np.full(len(ranked.scored), -1, np.int32)
-        for name in ("neighbours", "complements"):
+        for name, source in self.sources.items():
             at = np.flatnonzero(ranked.source == SOURCES.index(name))
-            source = self.sources[name]
-            if len(at) and isinstance(source, Neighbours | Complements):
+            if len(at) and isinstance(source, Neighbours | Carts | Similar):
                 best[at] = source.carriers(queries, ranked.scored.row[at], ranked.scored.item[at])
         return best
 
@@ -193,7 +196,9 @@ class Recommender:
 
     def documents(self) -> dict[str, str]:
         """The rankers' trees as texts, by file name."""
-        return {f"ranker.{name}.txt": ranker.text for name, ranker in self.rankers.items()}
+        carts = self.sources.get("complements")
+        of_carts = carts.documents() if isinstance(carts, Carts) else {}
+        return {f"ranker.{name}.txt": ranker.text for name, ranker in self.rankers.items()} | of_carts
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "Recommender":
@@ -204,6 +209,9 @@ class Recommender:
             if f"ranker.{name}.txt" in bundle.manifest.documents
         }
         sources = {name: kind.from_arrays(under(arrays, f"sources.{name}")) for name, kind in KINDS.items()}
+        if DOCUMENT in bundle.manifest.documents:
+            trees = {DOCUMENT: bundle.document(DOCUMENT)}
+            sources["complements"] = Carts.from_arrays(under(arrays, "sources.complements"), trees)
         statistics = Statistics.from_arrays(under(arrays, "statistics"))
         histories = Interactions.from_arrays(under(arrays, "histories"))
         settings = ListSettings(**bundle.manifest.settings["lists"])

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-SCENARIOS = ("home", "discover", "again", "complements", "popular")
-SOURCES = ("repeat", "customers", "neighbours", "factors", "categories", "complements", "popular")
+SCENARIOS = ("home", "discover", "again", "complements", "similar", "popular")
+SOURCES = ("repeat", "customers", "neighbours", "factors", "categories", "complements", "popular", "similar")
 # Scenarios that depend on the customer alone: their lists are computed in bulk and lie in the bundle.
 STORED = ("home", "discover", "again")
 # Which ranker scores a scenario, and which signal orders it where no ranker is better than that.

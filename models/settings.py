@@ -16,7 +16,7 @@ Settings = TypeVar("Settings")
 # strangers.
 SECTIONS = (
     *("purchases", "products", "lists", "ranker", "gate", "serve"),
-    *("repeat", "customers", "neighbours", "factors", "categories", "complements", "popular"),
+    *("repeat", "customers", "neighbours", "factors", "categories", "complements", "similar", "popular"),
 )
 
 

@@ -16,6 +16,7 @@ _SENTENCES: dict[str, Callable[[Translator], tuple[str, str]]] = {
     "bought": lambda t: (t.gettext("Because you bought “{title}”"), t.gettext("Suits what you have bought")),
     "looked_at": lambda t: (t.gettext("Because you looked at “{title}”"), t.gettext("Suits what you looked at")),
     "goes_with": lambda t: (t.gettext("Goes well with “{title}”"), t.gettext("Goes well with your choice")),
+    "similar": lambda t: (t.gettext("Similar to “{title}”"), t.gettext("Similar to your choice")),
     "similar_customers": lambda t: (t.gettext("Customers with a taste like yours buy this"),) * 2,
     "popular": lambda t: (t.gettext("Popular right now"),) * 2,
     "popular_category": lambda t: (t.gettext("Popular in “{title}”"), t.gettext("Popular right now")),
@@ -28,9 +29,9 @@ KINDS = tuple(_SENTENCES)
 def reason_text(kind: str, *, title: str | None, translator: Translator) -> str:
     """One sentence in the translator's language; `kind` is one of KINDS (KeyError otherwise).
 
-    `title` is the item that led here (`bought`, `looked_at`, `goes_with`) or a category, whose path is shortened to its
-    last part (`popular_category`); the other kinds take no notice of it. Without it the sentence says the same less
-    exactly.
+    `title` is the item that led here (`bought`, `looked_at`, `goes_with`, `similar`) or a category, whose path is
+    shortened to its last part (`popular_category`); the other kinds take no notice of it. Without it the sentence says
+    the same less exactly.
     """
     named, unnamed = _SENTENCES[kind](translator)
     if kind == "popular_category" and title:

@@ -21,6 +21,7 @@ def test_each_kind_reads_well_in_both_languages() -> None:
         "bought": ("Because you bought “Milk”", "Weil Sie „Milch“ gekauft haben"),
         "looked_at": ("Because you looked at “Milk”", "Weil Sie sich „Milch“ angesehen haben"),
         "goes_with": ("Goes well with “Milk”", "Passt gut zu „Milch“"),
+        "similar": ("Similar to “Milk”", "Ähnlich wie „Milch“"),
         "similar_customers": (
             "Customers with a taste like yours buy this",
             "Beliebt bei Menschen mit ähnlichem Geschmack",

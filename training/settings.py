@@ -4,11 +4,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from models.carts.carts import ComplementSettings
+from models.carts.similar import SimilarSettings
 from models.errors import SettingsError
 from models.scenarios import ListSettings
 from models.settings import SECTIONS, read_section, read_toml, unknown_key
 from models.sources.categories import CategorySettings
-from models.sources.complements import ComplementSettings
 from models.sources.customers import CustomerSettings
 from models.sources.factors import FactorSettings
 from models.sources.neighbours import NeighbourSettings
@@ -31,6 +32,7 @@ class TrainingSettings:
     factors: FactorSettings = field(default_factory=FactorSettings)
     categories: CategorySettings = field(default_factory=CategorySettings)
     complements: ComplementSettings = field(default_factory=ComplementSettings)
+    similar: SimilarSettings = field(default_factory=SimilarSettings)
     popular: PopularSettings = field(default_factory=PopularSettings)
     ranker: RankerSettings = field(default_factory=RankerSettings)
     gate: GateSettings = field(default_factory=GateSettings)

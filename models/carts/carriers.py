@@ -8,23 +8,26 @@ from numpy.typing import NDArray
 
 from models.carts.asked import Asked, Told
 from models.carts.blocks import part_of, rows_at_once
-from models.lists import Ranked
 from models.ranking import keys, positions
 from models.sources.protocol import Queries
 from models.sparse import Places, Rows
 
 
 def carriers_of(
-    queries: Queries, ranked: Ranked, tables: "Sequence[Rows[Any]]", stand_ins: "Rows[Any] | None"
+    queries: Queries,
+    row: NDArray[Any],
+    item: NDArray[np.int32],
+    tables: "Sequence[Rows[Any]]",
+    stand_ins: "Rows[Any] | None",
 ) -> NDArray[np.int32]:
-    """For each listed item the one asked about that adds most to what the `tables` say of it, each table measured by
-    its own sum; −1 where none adds anything."""
-    scored, rows = ranked.scored, rows_at_once(queries.n_items)
+    """For each (row, item), rows ascending, the one asked about that adds most to what the `tables` say of it, each
+    table measured by its own sum; −1 where none adds anything."""
+    rows = rows_at_once(queries.n_items)
     parts = [np.zeros(0, np.int32)]
     for start in range(0, len(queries), rows):
-        inside = slice(*np.searchsorted(scored.row, [start, start + rows]))
+        inside = slice(*np.searchsorted(row, [start, start + rows]))
         asked = Asked.of(part_of(queries, start, start + rows), stand_ins)
-        parts.append(_best(asked, scored.row[inside] - start, scored.item[inside], tables))
+        parts.append(_best(asked, row[inside] - start, item[inside], tables))
     return np.concatenate(parts)
 
 

@@ -148,10 +148,11 @@ class Carts(Source):
         moved = np.lexsort((np.arange(len(scored)), over, scored.row))
         return Scored(scored.n_rows, scored.row, scored.item[moved], score[moved].astype(np.float32))
 
-    def carriers(self, queries: Queries, ranked: Ranked) -> NDArray[np.int32]:
-        """For each listed item the one asked about that adds most to its links and EASE weights, −1 where none does."""
+    def carriers(self, queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int32]:
+        """For each (row, item), rows ascending, the one asked about that adds most to its links and EASE weights, −1
+        where none does."""
         tables = self.tables
-        return carriers_of(queries, ranked, (tables.links, tables.ease), tables.stand_ins)
+        return carriers_of(queries, row, item, (tables.links, tables.ease), tables.stand_ins)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         plain = np.array([SIGNALS.index(self.single), self.per_category, self.suppress])

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from models.carts.carriers import carriers_of
 from models.catalogue import prefixed, under
-from models.lists import Ranked
 from models.sources.item_table import ItemTable, without
 from models.sources.protocol import Queries, Signals, Source
 from models.sparse import row_numbers, rows_of, stored_where
@@ -45,9 +44,9 @@ class Similar(Source):
         keep = without(row_numbers(found), found.indices, queries.cart_row, queries.cart_item)
         return Signals({"similar": stored_where(found, keep)})
 
-    def carriers(self, queries: Queries, ranked: Ranked) -> NDArray[np.int32]:
-        """For each listed item the one asked about that it resembles most."""
-        return carriers_of(queries, ranked, (self.table.matrix,), None)
+    def carriers(self, queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int32]:
+        """For each (row, item), rows ascending, the one asked about that it resembles most."""
+        return carriers_of(queries, row, item, (self.table.matrix,), None)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return prefixed({"table": self.table.arrays(), "newcomers": self.newcomers.arrays()})
