@@ -110,8 +110,8 @@ def _bounds(matrix: "Rows[Any]", limit: int) -> NDArray[np.float32]:
 class Places:
     """Chosen (row, column) places of a block, for taking their values out of many matrices.
 
-    A dense table of place numbers costs rows × columns integers, so blocks are small; it makes each taking one pass over
-    a matrix's values, in whatever order they are stored.
+    A dense table of place numbers costs rows × columns integers, so blocks are small; it makes each taking one pass
+    over a matrix's values, in whatever order they are stored.
     """
 
     count: int

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from models.bundle import BundleWriter, Manifest
 from models.errors import InputError
@@ -15,6 +16,7 @@ from models.lists import Ranked, StoredLists
 from models.recommender import Recommender
 from models.registry import Registry
 from models.scenarios import BASELINES, STORED
+from training.beside import Beside
 from training.champion import Champion
 from training.data import TrainingData
 from training.fit.carts.fit import fit_carts
@@ -114,12 +116,16 @@ def fit(
     """Rankers from earlier windows, then all sources on everything in `data`; how the rankers were judged, the
     published model beside them; and how the completion of carts was judged."""
     horizon = horizon_of(data, settings.ranker.horizon_days)
-    with steps.step("learning from earlier weeks") as part:
-        trained = train_rankers(data, settings, horizon, part.show, champion)
-    with steps.step("fitting on all purchases"):
-        recommender = fit_sources(data, settings, horizon)
-    with steps.step("what completes carts") as part:
-        carts = fit_carts(data, horizon, settings.complements, settings.similar, part.show)
+    # One BLAS thread: the sums of several come out differently where there are more or fewer cores, and a training
+    # must be repeatable. The cores are put to use by fitting carts beside the rest instead.
+    with threadpool_limits(1, "blas"):
+        beside = Beside(lambda: fit_carts(data, horizon, settings.complements, settings.similar, lambda _: None))
+        with steps.step("learning from earlier weeks") as part:
+            trained = train_rankers(data, settings, horizon, part.show, champion)
+        with steps.step("fitting on all purchases"):
+            recommender = fit_sources(data, settings, horizon)
+        with steps.step("what completes carts"):
+            carts = beside.result()
     baselines = {**BASELINES, **{name: judgement.best_single for name, judgement in trained.judgements.items()}}
     sources = {**recommender.sources, "complements": carts.carts, "similar": carts.similar}
     recommender = replace(recommender, sources=sources, rankers=trained.rankers, baselines=baselines)
