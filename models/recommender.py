@@ -202,6 +202,7 @@ class Recommender:
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "Recommender":
+        """Raises BundleError or KeyError where the bundle lacks a part."""
         arrays = under(bundle.arrays, "recommender")
         rankers = {
             name: Ranker.from_arrays(under(arrays, f"rankers.{name}"), bundle.document(f"ranker.{name}.txt"))

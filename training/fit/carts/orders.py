@@ -26,6 +26,7 @@ class Orders:
 
     @classmethod
     def of(cls, data: TrainingData, settings: ComplementSettings) -> "Orders":
+        """The latest orders of a shop, guests' included; wholesale ones, too large to say what goes together, left out."""
         lines = data.lines
         size = np.bincount(lines.order)
         kept = lines.where(size[lines.order] <= settings.largest_order)
