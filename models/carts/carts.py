@@ -87,7 +87,7 @@ class Carts(Source):
         return joined(parts, len(queries), starts)
 
     def _rank(self, queries: Queries, limit: int | None, threads: int) -> Ranked:
-        asked = Asked.of(queries, self.tables.stand_ins)
+        asked = self.asked(queries)
         candidates, columns = self.judge(queries, asked)
         score = self.scores(columns, np.arange(len(candidates)), threads=threads)
         keep = np.flatnonzero(score > 0) if self.ranker is None else np.arange(len(candidates))
@@ -97,9 +97,13 @@ class Carts(Source):
             scored = scored.where(positions(scored.row) < limit)
         return Ranked(scored, _sources(candidates, columns)[candidates.places.number[scored.row, scored.item]])
 
+    def asked(self, queries: Queries) -> Asked:
+        """What the block asks about, and who speaks for it."""
+        return Asked.of(queries, self.tables.stand_ins)
+
     def score(self, queries: Queries) -> Signals:
         """What each table says by itself, unranked; items of the cart included."""
-        found = self.tables.score(Asked.of(queries, self.tables.stand_ins))
+        found = self.tables.score(self.asked(queries))
         return Signals({name: stored_where(rows, rows.data > 0) for name, rows in found.rows.items()})
 
     def candidates(self, queries: Queries, limit: int) -> Scored:

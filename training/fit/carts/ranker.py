@@ -182,7 +182,7 @@ def blocks_of(
     for start in range(bounds[0], bounds[1], rows):
         end = min(start + rows, bounds[1])
         queries = examples.block(start, end, histories, today, horizon, n_items)
-        asked = Asked.of(queries, carts.tables.stand_ins)
+        asked = carts.asked(queries)
         candidates, columns = carts.judge(queries, asked)
         yield asked, candidates, columns, candidates.item == examples.hidden[start:end][candidates.row]
 
