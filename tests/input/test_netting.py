@@ -162,6 +162,7 @@ def netted_by_hand(events: list[Event]) -> tuple[dict[tuple[str, str], int], int
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @settings(
     max_examples=12,
     deadline=None,
