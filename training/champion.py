@@ -1,7 +1,8 @@
 """The published model, as a training sees it: what stands beside the challenger on the same window."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -14,7 +15,7 @@ from models.errors import RecsvcError, SettingsError
 from models.lists import StoredLists
 from models.ranker import Ranker
 from models.ranking import Scored
-from models.recommender import Recommender
+from models.recommender import PERSONAL, Recommender
 from models.registry import Registry
 from models.scenarios import BASELINES
 from models.settings import read_section
@@ -26,8 +27,8 @@ from training.judging import Judgement, Judges, K, Served, judged, truth_of
 from training.settings import TrainingSettings
 
 EPOCH = date(1970, 1, 1).toordinal()
-# Sections that say nothing of how customers' lists are made.
-ELSEWHERE = ("purchases", "complements", "similar", "ranker", "gate")
+# The sections of settings that make customers' lists.
+RECIPE = ("lists", *PERSONAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +98,7 @@ class Champion:
         start = judges.window.start
         saw = self.end > start
         own, horizon = self.recipe(settings, recommender.statistics.horizon)
-        rankers_then = {name: (self.judging if saw else {}).get(name, self.rankers[name]) for name in self.rankers}
-        served = Served(rankers_then, {**BASELINES, **self.manifest.settings.get("baselines", {})})
+        served = Served(self.rankers_before(start), {**BASELINES, **self.manifest.settings.get("baselines", {})})
         if own == settings and horizon == recommender.statistics.horizon:
             judgements = judged(recommender, judges, rankers, served)
             gains = {name: found.gains["champion"] for name, found in judgements.items() if "champion" in found.gains}
@@ -116,17 +116,21 @@ class Champion:
             how = "the lists that it stored"
         return judgements, Beside(gains, how, saw)
 
+    def rankers_before(self, start: int) -> dict[str, Ranker]:
+        """Those that it serves with if its purchases ended before the day `start`, else those of older weeks that
+        judged it; of a bundle that lacks these, the former all the same.
+        """
+        older = self.judging if self.end > start else {}
+        return {name: older.get(name, ranker) for name, ranker in self.rankers.items()}
+
     def recipe(self, settings: TrainingSettings, horizon: int) -> tuple[TrainingSettings, int]:
         """`settings` with the champion's own for all that makes lists, and how far it looks ahead; what this version of
         recsvc no longer knows is as today."""
         tables = self.manifest.settings
         own: dict[str, Any] = {}
-        for entry in fields(TrainingSettings):
-            if entry.name in tables and entry.name not in ELSEWHERE:
-                try:
-                    own[entry.name] = read_section(type(getattr(settings, entry.name)), tables[entry.name], entry.name)
-                except SettingsError:
-                    continue
+        for name in RECIPE:
+            with suppress(KeyError, SettingsError):
+                own[name] = read_section(type(getattr(settings, name)), tables[name], name)
         return replace(settings, **own), int(tables.get("horizon_days", horizon))
 
     def _stored_gains(
