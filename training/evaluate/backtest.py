@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from models.ranking import contains, keys
+from models.ranking import Scored, contains, keys, positions
 from models.recommender import Recommender
 from training.baselines.baskets import BASKET_METHODS, FURTHER_BASKET_METHODS
 from training.baselines.methods import FURTHER, STANDARD, Method, choose_variants
@@ -48,7 +48,7 @@ class BacktestSettings:
     windows: int = 3
     k: tuple[int, ...] = (10, 20)
     customers: int = 20_000
-    baskets: int = 5_000
+    baskets: int = 2_500
     examples: int = 10
     baselines: tuple[str, ...] = tuple(method.name for method in STANDARD)
     sources: bool = True
@@ -186,11 +186,9 @@ class _OneWindow:
             recommender = contender.fit(self._judged.past)
             if place == 0:
                 self._seconds = monotonic() - began
-            self._recommender(contender.name, recommender)
+            self._recommender(contender.name, recommender, first=place == 0)
             if place == 0 and self._settings.sources:
                 self._sources(recommender)
-            if place == 0:
-                self._promises(recommender)
             if place == 0 and last:
                 self._found.importance.update(importance_of(recommender))
                 rng = np.random.default_rng(self._settings.seed)
@@ -201,10 +199,13 @@ class _OneWindow:
     def _customers(self, recommender: Recommender) -> Iterator[Any]:
         return customer_blocks(recommender, self._judged.customers)
 
-    def _recommender(self, name: str, recommender: Recommender) -> None:
-        lists = ranked_lists(recommender, self._customers(recommender), CUSTOMER_SCENARIOS, self._limit)
+    def _recommender(self, name: str, recommender: Recommender, *, first: bool) -> None:
+        length = max(self._limit, CALIBRATED_PLACES)
+        lists = ranked_lists(recommender, self._customers(recommender), CUSTOMER_SCENARIOS, length)
         for scenario, found in lists.items():
             self._judge.add(self._found.scenarios[scenario].method(name, "recommender"), scenario, found)
+        if first:
+            self._promises(recommender, lists)
         nobody = np.full(len(self._owners), -1, np.int64)
         for shown, owners in ((name, nobody), (f"{name}, customer known", self._owners)):
             blocks = basket_blocks(recommender, self._hidden, owners)
@@ -212,16 +213,22 @@ class _OneWindow:
             run = self._found.scenarios["complements"].method(shown, "recommender")
             self._judge.add_baskets(run, self._hidden, completed)
 
-    def _promises(self, recommender: Recommender) -> None:
-        """What calibrated lists promise, of customers who came back and of those who did not: both were promised it."""
+    def _promises(self, recommender: Recommender, came: dict[str, Scored]) -> None:
+        """What calibrated lists promise, to customers who came back and to those who did not."""
         judged = self._judged
         scenarios = [name for name in CUSTOMER_SCENARIOS if has_probabilities(recommender, name)]
-        kinds = ((judged.customers, judged.weight, True), (judged.absent, judged.absent_weight, False))
-        for customers, weight, came in kinds:
-            blocks = customer_blocks(recommender, customers)
-            for scenario, lists in ranked_lists(recommender, blocks, scenarios, CALIBRATED_PLACES).items():
-                bought = contains(judged.truth[scenario].keys, keys(lists.row, lists.item)) & came
-                self._found.promises.setdefault(scenario, []).append(Promises(lists.score, bought, weight))
+        stayed = ranked_lists(recommender, customer_blocks(recommender, judged.absent), scenarios, CALIBRATED_PLACES)
+        for scenario in scenarios:
+            lists = came[scenario]
+            lists = lists.where(positions(lists.row) < CALIBRATED_PLACES)
+            bought = contains(judged.truth[scenario].keys, keys(lists.row, lists.item))
+            nothing = np.zeros(len(stayed[scenario]), np.bool_)
+            self._found.promises.setdefault(scenario, []).extend(
+                (
+                    Promises(lists.score, bought, judged.weight),
+                    Promises(stayed[scenario].score, nothing, judged.absent_weight),
+                )
+            )
 
     def _sources(self, recommender: Recommender) -> None:
         found = signal_lists(recommender.sources, self._customers(recommender), CUSTOMER_SCENARIOS, CANDIDATES)
