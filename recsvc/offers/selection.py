@@ -15,7 +15,9 @@ from recsvc.offers.wording import default_greeting, default_heading, fill
 from recsvc.plain import one_line
 
 # Their headings say something about each item that is not true of a filler, so they stay short instead.
-UNFILLED = ("again", "complements")
+UNFILLED = ("again", "complements", "similar")
+# What these show depends on the last order.
+OF_LAST_ORDER = ("complements", "similar")
 MOST_LAST_BOUGHT = 20
 MOST_CACHED = 200_000
 
@@ -51,10 +53,10 @@ class OfferMaker:
             asked += slot.n
             if not customer.profiling_ok:
                 yield Query(scenario="popular", n=asked, locale=locale)
-            elif slot.scenario == "complements":
+            elif slot.scenario in OF_LAST_ORDER:
                 bought = self.engine.last_bought(customer.customer_id)[:MOST_LAST_BOUGHT]
                 yield Query(
-                    customer_id=customer.customer_id, items=bought, scenario="complements", n=asked, locale=locale
+                    customer_id=customer.customer_id, items=bought, scenario=slot.scenario, n=asked, locale=locale
                 )
             else:
                 yield Query(customer_id=customer.customer_id, scenario=slot.scenario, n=asked, locale=locale)

@@ -47,6 +47,8 @@ def default_heading(scenario: str, translator: Translator) -> str:
             return translator.gettext("Your favourites to reorder")
         case "complements":
             return translator.gettext("Goes well with your last purchase")
+        case "similar":
+            return translator.gettext("Similar to your last purchase")
         case "discover":
             return translator.gettext("Discover something new")
         case "popular":
