@@ -37,7 +37,7 @@ class Content:
             _vectors(paths, _levels, 1.0),
             _vectors(brands, _whole, BRAND_WEIGHT),
         ]
-        vectors = unit_rows(sp.csr_array(sp.hstack([part for part in parts if part is not None], format="csr")))
+        vectors = unit_rows(sp.csr_array(sp.hstack(parts, format="csr")))
         frequency = np.bincount(vectors.indices, minlength=vectors.shape[1])
         return cls(vectors, _only(vectors, frequency <= COMMON))
 
@@ -52,14 +52,15 @@ def _whole(text: str) -> list[str]:
     return [text] if text else []
 
 
-def _vectors(texts: list[str], analyzer: Any, weight: float) -> "Rows[Any] | None":
+def _vectors(texts: list[str], analyzer: Any, weight: float) -> "Rows[Any]":
     parts = {"analyzer": analyzer} if analyzer is not None else {"token_pattern": WORDS}
     vectorizer = TfidfVectorizer(binary=True, norm=None, dtype=np.float32, **parts)
     try:
         return sp.csr_array(vectorizer.fit_transform(texts) * np.float32(weight))
     except ValueError:
-        # scikit-learn refuses texts without any word.
-        return None
+        # scikit-learn refuses texts without any word, as of a shop without a catalogue: one word that no item has.
+        nowhere = np.zeros(0, np.int64)
+        return table_of((len(texts), 1), nowhere, nowhere, nowhere.astype(np.float32))
 
 
 def _only(vectors: "Rows[Any]", words: NDArray[np.bool_]) -> "Rows[Any]":
