@@ -2,7 +2,7 @@
 
 import importlib.metadata
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from models.bundle import BundleWriter, Manifest
-from models.errors import InputError
+from models.errors import BundleError, InputError
 from models.lists import Ranked, StoredLists
 from models.recommender import Recommender
 from models.registry import Registry
@@ -71,6 +71,8 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
     with registry.workspace() as work:
         with steps.step("reading purchases"):
             shop = read(request, registry, work, steps.say, now)
+        for warning in shop.report.warnings:
+            steps.say(f"note: {warning}")
         champion = Champion.published(registry, steps.say)
         recommender, trained, carts = fit(shop.data, request.settings, steps, champion)
         with steps.step("lists of all customers") as part:
@@ -83,7 +85,7 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
             verdict = judge(trained.judgements, trained.beside, of_champion, counts, request.settings.gate)
             forced = request.force and not verdict.passed
             metrics = {
-                "input": asdict(shop.report),
+                "input": shop.report.as_json(),
                 "backtest": {name: judgement.as_dict() for name, judgement in trained.judgements.items()},
                 "gate": verdict.as_dict(forced=forced),
                 "complements": carts,
@@ -103,11 +105,25 @@ def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callabl
         request.products,
         request.customers,
         settings=request.settings.purchases,
+        product_settings=request.settings.products,
+        previous_items=None if request.force else items_in_feed(registry),
         now=now,
         work_dir=work,
         rejects_path=registry.store / "rejects.parquet",
         tell=tell,
     )
+
+
+def items_in_feed(registry: Registry) -> int | None:
+    """How many items the feed of the published model had; None without a model or a feed."""
+    current = registry.current()
+    if current is None:
+        return None
+    try:
+        products = registry.manifest(current).metrics["input"]["products"]
+    except (BundleError, InputError, KeyError):
+        return None
+    return None if products is None else int(products["items"])
 
 
 def fit(

@@ -16,15 +16,16 @@ from models.sources.neighbours import NeighbourSettings
 from models.sources.popular import PopularSettings
 from models.sources.repeat import RepeatSettings
 from training.gate_settings import GateSettings
-from training.input import InputSettings
+from training.input import InputSettings, ProductSettings
 from training.ranker_settings import RankerSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """Sections [purchases], [lists] and one for each source."""
+    """Sections [purchases], [products], [lists], one for each source, [ranker] and [gate]."""
 
     purchases: InputSettings = field(default_factory=InputSettings)
+    products: ProductSettings = field(default_factory=ProductSettings)
     lists: ListSettings = field(default_factory=ListSettings)
     repeat: RepeatSettings = field(default_factory=RepeatSettings)
     customers: CustomerSettings = field(default_factory=CustomerSettings)
