@@ -83,7 +83,7 @@ def _of_items(candidates: Candidates, statistics: Statistics) -> Columns:
     """The item in the shop: what sells, what is new, what is bought again."""
     item = candidates.item
     memories = ("sales_brief", "sales_short", "sales_long", "sales_lasting")
-    columns = {name: sales[item] for name, sales in zip(memories, statistics.sales_per_10_000, strict=True)}
+    columns: Columns = {name: sales[item] for name, sales in zip(memories, statistics.sales_per_10_000, strict=True)}
     columns["trend"] = (columns["sales_brief"] + 0.05) / (columns["sales_long"] + 0.05)
     columns["trials"], columns["trials_lately"] = (trials[item] for trials in statistics.trials_per_10_000)
     columns["trial_share"] = statistics.newcomers[item] / np.maximum(statistics.popularity[SHORT][item], 0.5)
@@ -96,7 +96,8 @@ def _of_items(candidates: Candidates, statistics: Statistics) -> Columns:
 
 def _of_categories(habits: Habits, candidates: Candidates, statistics: Statistics) -> Columns:
     """The customer's purchases in the item's category, at two depths."""
-    item, columns = candidates.item, {}
+    item = candidates.item
+    columns: Columns = {}
     total = habits.total[candidates.row]
     per_pair = {
         "weight": habits.counts[LONG],

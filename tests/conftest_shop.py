@@ -105,9 +105,7 @@ def run_recsvc(*arguments: str | Path) -> Result:
 def train_tiny(shop: Path, store: Path, *more: str) -> Result:
     """`recsvc train` on a tiny shop."""
     purchases, products = shop / "purchases.csv", shop / "products.csv"
-    result = run_recsvc(
-        "train", "--purchases", purchases, "--products", products, "--store", store, "--quiet", *more
-    )
+    result = run_recsvc("train", "--purchases", purchases, "--products", products, "--store", store, "--quiet", *more)
     assert result.exit_code == 0, result.stderr
     return result
 

@@ -16,12 +16,12 @@ from models.lists import Ranked, StoredLists
 from models.recommender import Recommender
 from models.registry import Registry
 from models.scenarios import BASELINES, STORED
-from training.beside import Beside
 from training.champion import Champion
 from training.data import TrainingData
 from training.fit.carts.fit import fit_carts
 from training.fit.everything import fit_sources
 from training.gate import judge
+from training.in_thread import InThread
 from training.input import PurchaseSource, Shop, read_shop
 from training.progress import Part, Steps
 from training.ranking import Trained, train_rankers
@@ -71,8 +71,8 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
     with registry.workspace() as work:
         with steps.step("reading purchases"):
             shop = read(request, registry, work, steps.say, now)
-        for warning in shop.report.warnings:
-            steps.say(f"note: {warning}")
+        for note in shop.report.notes(registry.store / "rejects.parquet"):
+            steps.say(note)
         champion = Champion.published(registry, steps.say)
         recommender, trained, carts = fit(shop.data, request.settings, steps, champion)
         with steps.step("lists of all customers") as part:
@@ -135,7 +135,7 @@ def fit(
     # One BLAS thread: the sums of several come out differently where there are more or fewer cores, and a training
     # must be repeatable. The cores are put to use by fitting carts beside the rest instead.
     with threadpool_limits(1, "blas"):
-        beside = Beside(lambda: fit_carts(data, horizon, settings.complements, settings.similar, lambda _: None))
+        beside = InThread(lambda: fit_carts(data, horizon, settings.complements, settings.similar, lambda _: None))
         with steps.step("learning from earlier weeks") as part:
             trained = train_rankers(data, settings, horizon, part.show, champion)
         with steps.step("fitting on all purchases"):

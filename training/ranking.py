@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import lightgbm
@@ -12,14 +13,15 @@ from models.candidates import Candidates
 from models.features import Columns, features, matrix
 from models.ranker import Ranker
 from models.ranking import contains, keys
-from models.recommender import Recommender
+from models.recommender import PERSONAL, Recommender
 from training.champion import Beside, Champion
 from training.data import TrainingData
 from training.fit.everything import fit_sources
+from training.in_thread import InThread
 from training.judging import Judgement, Judges, judged
 from training.ranker_settings import BOUGHT_A_LEAF, LEAST_LEAVES, TREES, RankerSettings, TreeSettings
 from training.settings import TrainingSettings
-from training.windows import Window, some_customers, window_starts
+from training.windows import Window, label_days, some_customers, window_starts
 
 BLOCK = 64
 # Fewer purchases than this among the candidates teach trees nothing that holds.
@@ -75,16 +77,17 @@ def train_rankers(
     """
     ranker_settings = settings.ranker
     rng = np.random.default_rng(ranker_settings.seed)
-    starts = window_starts(data, horizon, ranker_settings.windows)
+    days = label_days(data, horizon)
+    starts = window_starts(data, days, ranker_settings.windows)
     rows = {name: Rows() for name in TREES}
     judgements: dict[str, Judgement] = {}
     judging: dict[str, Ranker] = {}
     beside: Beside | None = None
     for place, start in enumerate(reversed(starts)):
-        window = Window.of(data, start, horizon)
+        window = Window.of(data, start, days)
         if not len(window.customers):
             continue
-        recommender = fit_sources(data.before(start), settings, horizon)
+        recommender = fit_sources(data.before(start), settings, horizon, PERSONAL)
         chosen = some_customers(window, ranker_settings.customers // len(starts), rng)
         freshest = place == len(starts) - 1
         if freshest and not any(len(part.labels) for part in rows.values()):
@@ -140,10 +143,16 @@ def _gather(
 
 
 def _trees_of(rows: dict[str, Rows], settings: RankerSettings) -> dict[str, Ranker]:
-    return {name: _fit_trees(part, TREES[name], settings) for name, part in rows.items() if part.bought >= LEAST_BOUGHT}
+    # One thread a ranker: LightGBM's own threads wait for each other so often that on a busy machine they are slower.
+    running = {
+        name: InThread(partial(_fit_trees, part, TREES[name], settings.seed))
+        for name, part in rows.items()
+        if part.bought >= LEAST_BOUGHT
+    }
+    return {name: thread.result() for name, thread in running.items()}
 
 
-def _fit_trees(rows: Rows, trees: TreeSettings, settings: RankerSettings) -> Ranker:
+def _fit_trees(rows: Rows, trees: TreeSettings, seed: int) -> Ranker:
     dataset = lightgbm.Dataset(
         np.concatenate(rows.tables),
         np.concatenate(rows.labels).astype(np.int8),
@@ -161,8 +170,8 @@ def _fit_trees(rows: Rows, trees: TreeSettings, settings: RankerSettings) -> Ran
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
         "max_bin": 127,
-        "seed": settings.seed,
-        "num_threads": settings.threads,
+        "seed": seed,
+        "num_threads": 1,
         "deterministic": True,
         "force_col_wise": True,
         "verbose": -1,

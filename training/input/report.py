@@ -1,6 +1,7 @@
 """What a reading found, as plain values that go into the bundle's manifest, a terminal and an HTML report."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -72,6 +73,24 @@ class InputReport:
     never_bought: Finding | None
     products: ProductsReport | None
     warnings: tuple[str, ...] = field(default=())
+
+    def notes(self, rejects: Path) -> list[str]:
+        """What a person should know of the input, a line each; nothing when there is nothing to say."""
+        notes = []
+        if self.rows_rejected:
+            reasons = "; ".join(
+                f"{entry.reason} ({entry.count:,}×, {entry.examples[0]})" for entry in self.rejected[:3]
+            )
+            notes.append(f"{self.rows_rejected:,} of {self.rows_read:,} rows rejected: {reasons}; all are in {rejects}")
+        notes += [f"{entry.count:,} rows left out: {entry.reason}" for entry in self.skipped if entry.count]
+        if self.duplicates:
+            notes.append(f"{self.duplicates:,} rows came twice and count once")
+        if self.guest_rows:
+            notes.append(f"{self.guest_rows:,} rows of guests teach baskets only")
+        if self.bought_not_in_catalogue is not None and self.bought_not_in_catalogue.count:
+            missing = self.bought_not_in_catalogue
+            notes.append(f"{missing.count:,} items were bought and are not in the products: never recommended")
+        return notes + [f"note: {warning}" for warning in self.warnings]
 
     def as_json(self) -> dict[str, Any]:
         """Only dicts, lists, texts, numbers and None."""

@@ -7,14 +7,14 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 
-class Beside(Generic[Result]):
+class InThread(Generic[Result]):
     """Runs `work` in a thread of its own. The thread is a daemon: Ctrl-C ends a training at once, whatever it is at."""
 
     def __init__(self, work: Callable[[], Result]) -> None:
         self._work = work
         self._results: list[Result] = []
         self._errors: list[BaseException] = []
-        self._thread = threading.Thread(target=self._run, name="recsvc-beside", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="recsvc-work", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
