@@ -41,7 +41,7 @@ def test_everything_that_must_run_beside_the_recommender_runs(results: Results) 
     assert {score.method.partition(":")[0] for score in complements.scores} >= {
         "recsvc",
         "recsvc, customer known",
-        "complements: links",
+        "complements",
         "best sellers",
         "cosine over orders",
     }

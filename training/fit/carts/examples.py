@@ -44,7 +44,7 @@ def carts_of(later: Orders, known: NDArray[np.bool_], n_carts: int, rng: np.rand
     if not len(usable):
         nothing = np.zeros(0, np.int32)
         return CartRows(np.zeros(0, np.int64), nothing, nothing, np.zeros(0, np.int64))
-    times = int(np.clip(n_carts // len(usable), 1, REUSED))
+    times = int(np.clip(-(-n_carts // len(usable)), 1, REUSED))
     order = np.sort(np.tile(rng.permutation(usable), times)[:n_carts])
     held = later.held[order]
     known_place = known[held.indices]
