@@ -78,9 +78,7 @@ class InputReport:
         """What a person should know of the input, a line each; nothing when there is nothing to say."""
         notes = []
         if self.rows_rejected:
-            reasons = "; ".join(
-                f"{entry.reason} ({entry.count:,}×, {entry.examples[0]})" for entry in self.rejected[:3]
-            )
+            reasons = "; ".join(f"{entry.examples[0]} ({entry.count:,} like this)" for entry in self.rejected[:3])
             notes.append(f"{self.rows_rejected:,} of {self.rows_read:,} rows rejected: {reasons}; all are in {rejects}")
         notes += [f"{entry.count:,} rows left out: {entry.reason}" for entry in self.skipped if entry.count]
         if self.duplicates:

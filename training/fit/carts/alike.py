@@ -26,6 +26,8 @@ SAME_CATEGORY = 1.0
 PRICE = 0.3
 # Weight of what sells, against BASE for every item.
 SELLING, BASE = 0.02, 0.3
+# What an item of another category counts against one of the same: words alone make a plate like the cup of its set.
+ELSEWHERE = np.float32(0.5)
 BLOCK = 256
 
 
@@ -51,6 +53,11 @@ class Shelf:
     @property
     def cold(self) -> NDArray[np.bool_]:
         return self.shown & ~self.sold
+
+    def worth(self, item: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
+        """What makes `other` an alternative to `item` besides their likeness: it sells, costs as much, is of one kind."""
+        kind = np.where(self.same_category(item, other), np.float32(1), ELSEWHERE)
+        return np.asarray(self.base[other] * self.closeness(item, other) * kind, np.float32)
 
     def closeness(self, item: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
         """Of prices, 0 to 1."""
@@ -86,7 +93,7 @@ def fit_alike(content: Content, shelf: Shelf, newcomers: int) -> Alike:
     for pairs in together_by_block(sp.csr_array(content.telling.T)):
         near = pairs.where(pairs.together >= LEAST)
         able = near.where(shelf.shown[near.other])
-        worth = able.together * shelf.base[able.other] * shelf.closeness(able.item, able.other)
+        worth = able.together * shelf.worth(able.item, able.other)
         considered.add(able.start, able.best(worth, CONSIDERED))
         fresh = near.where(cold[near.other])
         beside.add(fresh.start, fresh.best(fresh.together, newcomers))
@@ -112,7 +119,7 @@ def _filled(found: "Rows[Any]", content: Content, shelf: Shelf) -> "Rows[Any]":
         # Common words make everything a little alike.
         likeness = stored_where(likeness, likeness.data >= row_maxima(likeness)[row_numbers(likeness)] / 2)
         item, other = rows[row_numbers(likeness)], likeness.indices
-        likeness = with_values(likeness, likeness.data * shelf.base[other] * shelf.closeness(item, other))
+        likeness = with_values(likeness, likeness.data * shelf.worth(item, other))
         best = top_of_rows(likeness, CONSIDERED)
         parts.append((rows[row_numbers(best)], best.indices, best.data))
     item, other, worth = (np.concatenate(columns) for columns in zip(*parts, strict=True))

@@ -26,7 +26,7 @@ class Orders:
 
     @classmethod
     def of(cls, data: TrainingData, settings: ComplementSettings) -> "Orders":
-        """The latest orders of a shop, guests' included; wholesale ones, too large to say what goes together, left out."""
+        """The latest orders of a shop, guests' included, wholesale left out: it does not say what goes together."""
         lines = data.lines
         size = np.bincount(lines.order)
         kept = lines.where(size[lines.order] <= settings.largest_order)

@@ -40,7 +40,7 @@ def fit_similar(
     company = unit_rows(top_of_rows(links, CONTEXT_LINKS))
     taken, home = _homes(alike.homes, shelf)
     near = np.maximum(look_up(alike.homes, taken, home) - SAME_CATEGORY, LEAST / 2)
-    worth = near * shelf.base[taken] * shelf.closeness(taken, home)
+    worth = near * shelf.worth(home, taken)
     by_home = np.argsort(home, kind="stable")
     taken, home, worth = taken[by_home], home[by_home], worth[by_home]
     related = Related(n_items)
