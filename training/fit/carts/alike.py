@@ -29,6 +29,8 @@ SELLING, BASE = 0.02, 0.3
 # What an item of another category counts against one of the same: words alone make a plate like the cup of its set.
 ELSEWHERE = np.float32(0.5)
 BLOCK = 256
+# Words that an item is known by where none of its words is uncommon.
+MARKS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class Shelf:
         return self.shown & ~self.sold
 
     def worth(self, item: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
-        """What makes `other` an alternative to `item` besides their likeness: it sells, costs as much, is of one kind."""
+        """What makes `other` an alternative besides likeness: it sells, costs as much, is of one kind."""
         kind = np.where(self.same_category(item, other), np.float32(1), ELSEWHERE)
         return np.asarray(self.base[other] * self.closeness(item, other) * kind, np.float32)
 
@@ -86,7 +88,8 @@ class Alike:
 
 
 def fit_alike(content: Content, shelf: Shelf, newcomers: int) -> Alike:
-    """By words that are not common; an item that is alike to nothing by them, by all its words."""
+    """By words that are not common; an item that is alike to nothing by them, by the least
+    common that it has."""
     n_items = content.vectors.shape[0]
     considered, beside, homes = Related(n_items), Related(n_items), Related(n_items)
     cold = shelf.cold
@@ -105,7 +108,7 @@ def fit_alike(content: Content, shelf: Shelf, newcomers: int) -> Alike:
 
 
 def _filled(found: "Rows[Any]", content: Content, shelf: Shelf) -> "Rows[Any]":
-    """Rows that are left empty, by all words."""
+    """Rows that are left empty, by the least common of all their words."""
     empty = np.flatnonzero((np.diff(found.indptr) == 0) & (np.diff(content.vectors.indptr) > 0))
     if not len(empty):
         return found
@@ -113,7 +116,7 @@ def _filled(found: "Rows[Any]", content: Content, shelf: Shelf) -> "Rows[Any]":
     parts = []
     for start in range(0, len(empty), BLOCK):
         rows = empty[start : start + BLOCK]
-        likeness = sp.csr_array(content.vectors[rows] @ targets)
+        likeness = sp.csr_array(top_of_rows(content.vectors[rows], MARKS) @ targets)
         able = shelf.shown[likeness.indices] & (rows[row_numbers(likeness)] != likeness.indices)
         likeness = stored_where(likeness, able)
         # Common words make everything a little alike.
