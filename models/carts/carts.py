@@ -49,7 +49,7 @@ class ComplementSettings:
     orders: int = 2_000_000
     compared: int = 300_000
     customers: int = 20_000
-    carts: int = 5_000
+    carts: int = 8_000
     trees: int = 200
     leaves: int = 15
     per_category: int = 4
