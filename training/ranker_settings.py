@@ -19,7 +19,7 @@ class TreeSettings:
 # Repeat purchases are easy to tell apart and bear larger trees; what a customer buys for the first time is mostly
 # chance, and only hard regularisation keeps the trees from learning it by heart.
 TREES = {
-    "home": TreeSettings(rounds=150, leaves=31, least_rows_in_leaf=100, ridge=5.0, learning_rate=0.06, rows=300_000),
+    "home": TreeSettings(rounds=90, leaves=31, least_rows_in_leaf=100, ridge=5.0, learning_rate=0.1, rows=300_000),
     "discover": TreeSettings(
         rounds=200, leaves=15, least_rows_in_leaf=300, ridge=20.0, learning_rate=0.05, rows=200_000
     ),
