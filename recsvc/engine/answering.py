@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle, Manifest
 from models.catalogue import Catalogue, under
+from models.errors import BundleError
 from models.interactions import Interactions
 from models.lists import Ranked, StoredLists
 from models.ranking import Scored, contains, keys, positions
@@ -73,15 +74,18 @@ class Engine:
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "Engine":
-        """Raises BundleError, KeyError or TypeError when the bundle lacks a part."""
+        """Raises BundleError when the bundle lacks a part."""
         arrays = bundle.arrays
-        return cls(
-            bundle.manifest,
-            IdIndex.from_arrays(under(arrays, "customers")),
-            Catalogue.from_arrays(under(arrays, "catalogue")),
-            Recommender.from_bundle(bundle),
-            {name: StoredLists.from_arrays(under(arrays, f"lists.{name}")) for name in STORED},
-        )
+        try:
+            return cls(
+                bundle.manifest,
+                IdIndex.from_arrays(under(arrays, "customers")),
+                Catalogue.from_arrays(under(arrays, "catalogue")),
+                Recommender.from_bundle(bundle),
+                {name: StoredLists.from_arrays(under(arrays, f"lists.{name}")) for name in STORED},
+            )
+        except (KeyError, TypeError) as error:
+            raise BundleError(f"{bundle.path} lacks {error}: another version of recsvc made it; train again") from None
 
     @property
     def version(self) -> str:
