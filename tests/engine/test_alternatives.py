@@ -11,7 +11,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def test_alternatives_say_what_they_resemble(engine: Engine) -> None:
-    answer = engine.recommend(Query(items=("never-bought",), scenario="similar", n=2, locale="de"), now=NOW)
+    answer = engine.recommend(Query(items=("never-bought",), scenario="similar", n=1, locale="de"), now=NOW)
     assert answer.fallback is None
     assert answer.items[0].product.product_type.startswith("Household > Kitchen")
     assert {item.source for item in answer.items} == {"similar"}
