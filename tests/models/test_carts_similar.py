@@ -44,6 +44,16 @@ def test_every_item_with_a_title_has_some(shop: TrainingData, found: tuple[Carts
     assert (np.diff(found[1].table.indptr) > 0).all()
 
 
+def test_even_an_item_that_resembles_nothing_has_some() -> None:
+    titles = ["egg timer", "stoneware cup", "coffee filter", "sponge"]
+    paths = ["Home > Kitchen > Timers", "Home > Kitchen > Cups", "Home > Kitchen > Filters", "Home > Bath"]
+    lines = [(None, f"o{number}", f"i{number % 3 + 1}", DAY + number) for number in range(30)]
+    data = titled(shop_of(lines, catalogue_of(["i0", "i1", "i2", "i3"], paths)), titles)
+    _, similar = both(data)
+    assert (np.diff(similar.table.indptr) > 0).all()
+    assert set(names(data, similar.candidates(carts(data, ["i0"]), 2).item)) == {"i1", "i2"}
+
+
 def test_similar_and_complements_differ(shop: TrainingData, found: tuple[Carts, Similar]) -> None:
     sold = [name for name in ids(shop) if not name.endswith("new")]
     queries = carts(shop, *([name] for name in sold))

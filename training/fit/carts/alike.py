@@ -29,8 +29,8 @@ SELLING, BASE = 0.02, 0.3
 # What an item of another category counts against one of the same: words alone make a plate like the cup of its set.
 ELSEWHERE = np.float32(0.5)
 BLOCK = 256
-# Words that an item is known by where none of its words is uncommon.
-MARKS = 2
+# Words that an item is known by where the uncommon ones lead nowhere.
+MARKS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,15 +108,17 @@ def fit_alike(content: Content, shelf: Shelf, newcomers: int) -> Alike:
 
 
 def _filled(found: "Rows[Any]", content: Content, shelf: Shelf) -> "Rows[Any]":
-    """Rows that are left empty, by the least common of all their words."""
+    """Rows that are left empty, by the least common of the words that they share with others."""
     empty = np.flatnonzero((np.diff(found.indptr) == 0) & (np.diff(content.vectors.indptr) > 0))
     if not len(empty):
         return found
     targets = sp.csr_array(content.vectors.T)
+    shown = np.bincount(content.vectors[np.flatnonzero(shelf.shown)].indices, minlength=content.vectors.shape[1])
+    shared = stored_where(content.vectors, (shown > 1)[content.vectors.indices])
     parts = []
     for start in range(0, len(empty), BLOCK):
         rows = empty[start : start + BLOCK]
-        likeness = sp.csr_array(top_of_rows(content.vectors[rows], MARKS) @ targets)
+        likeness = sp.csr_array(top_of_rows(shared[rows], MARKS) @ targets)
         able = shelf.shown[likeness.indices] & (rows[row_numbers(likeness)] != likeness.indices)
         likeness = stored_where(likeness, able)
         # Common words make everything a little alike.
