@@ -68,4 +68,8 @@ customers = sa.Table(
     sa.Column("tier", sa.Text),
     sa.Column("points", sa.Integer),
     sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("segment", sa.Text),
+    sa.Column("email_basis", sa.Text),  # consent (also where empty), or existing_customer: § 7 (3) UWG
+    sa.Column("consent_at", Instant),  # when the customer agreed, where the shop says so
+    sa.Column("objected_at", Instant),  # when the customer unsubscribed here; older consents do not count
 )
