@@ -2,6 +2,7 @@
 
 import errno
 import multiprocessing
+import multiprocessing.synchronize
 import os
 import socket
 import tempfile
@@ -13,17 +14,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from multiprocessing.synchronize import Semaphore
 from typing import Any
 
 from granian.constants import Interfaces
 from granian.log import LogLevels
-from granian.server.mp import MPServer
 
 from models.errors import RefusedError
 from models.registry import Registry
 from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
 from recsvc.http.signing import read_secret
+from recsvc.http.supervisor import BACKLOG, Drain, Supervisor
 from recsvc.keys import list_keys, usable
 from recsvc.state import DatabaseError, open_database
 
@@ -41,43 +41,44 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
     Port 0 takes a free one. On SIGTERM the workers finish what they are answering, for at most DRAIN_SECONDS. Raises
     RefusedError for a port that is taken and for a host that others can reach while no key protects it.
     """
-    settings = replace(settings, port=free_port(settings.host, settings.port))
-    settings.store.mkdir(parents=True, exist_ok=True)
-    check_access(settings, say)
-    read_secret(settings.secret, settings.store)
-    if Registry(settings.store).current() is None:
-        say(
-            f"Nothing is published in {settings.store} yet: /health/ready says 503 until "
-            "`recsvc train --purchases FILE` has published a model."
-        )
-    # Workers are started afresh, not forked: a lock that a thread of this process holds would stay shut in them.
-    multiprocessing.set_start_method("spawn", force=True)
-    with tempfile.TemporaryDirectory(prefix="recsvc-metrics-") as metrics:
-        os.environ[METRICS_DIRECTORY] = metrics
-        server = MPServer(
-            target="recsvc",
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.WSGI,
-            workers=settings.workers,
-            blocking_threads=1,
-            websockets=False,
-            log_level=LogLevels.warning,
-            log_dictconfig=LOGS,
-            respawn_failed_workers=True,
-            workers_kill_timeout=DRAIN_SECONDS,
-        )
-        loaded = multiprocessing.Semaphore(0)
-        threading.Thread(target=_announce, args=(settings, loaded, say, welcome), daemon=True).start()
-        server.serve(target_loader=partial(_load_worker, settings, loaded), wrap_loader=False)
+    with listen(settings.host, settings.port) as listener:
+        settings = replace(settings, port=listener.getsockname()[1])
+        settings.store.mkdir(parents=True, exist_ok=True)
+        check_access(settings, say)
+        read_secret(settings.secret, settings.store)
+        if Registry(settings.store).current() is None:
+            say(
+                f"Nothing is published in {settings.store} yet: /health/ready says 503 until "
+                "`recsvc train --purchases FILE` has published a model."
+            )
+        # Workers are started afresh, not forked: a lock that a thread of this process holds would stay shut in them.
+        multiprocessing.set_start_method("spawn", force=True)
+        with tempfile.TemporaryDirectory(prefix="recsvc-metrics-") as metrics:
+            os.environ[METRICS_DIRECTORY] = metrics
+            server = Supervisor(
+                listener,
+                address=settings.host,
+                port=settings.port,
+                interface=Interfaces.WSGI,
+                workers=settings.workers,
+                blocking_threads=1,
+                websockets=False,
+                log_level=LogLevels.warning,
+                log_dictconfig=LOGS,
+                respawn_failed_workers=True,
+                workers_kill_timeout=DRAIN_SECONDS,
+            )
+            threading.Thread(target=_announce, args=(settings, server, say, welcome), daemon=True).start()
+            server.serve(target_loader=partial(_load_worker, settings, listener.fileno()), wrap_loader=False)
 
 
-def _load_worker(settings: ServeSettings, loaded: Semaphore) -> Any:
-    """Runs in the worker; only there are Flask and the model imported."""
+def _load_worker(settings: ServeSettings, descriptor: int, loaded: multiprocessing.synchronize.Event) -> Any:
+    """Runs in the worker, where Flask and the model are imported; `descriptor` is the inherited listening socket."""
+    drain = Drain(descriptor)
     from recsvc.http.worker import build_worker
 
-    application = build_worker(settings)
-    loaded.release()
+    application = build_worker(settings, drain)
+    loaded.set()
     return application
 
 
@@ -102,35 +103,39 @@ def check_access(settings: ServeSettings, say: Callable[[str], None]) -> None:
         )
 
 
-def free_port(host: str, port: int) -> int:
-    """The port, or a free one for 0; raises RefusedError when it cannot be listened on.
-
-    Granian shares its port with whoever asks the same way, so a second service would take half of the requests.
-    """
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on the port, or on a free one for 0; raises RefusedError when it cannot."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
         raise RefusedError(f"host {host!r} has no address: {error.strerror}") from None
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise RefusedError(
-                    f"port {port} on {host} is taken by another program; choose one with --port"
-                ) from None
-            raise RefusedError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise RefusedError(f"port {port} on {host} is taken by another program; choose one with --port") from None
+        raise RefusedError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    listener.setblocking(False)  # as every worker's runtime needs it
+    return listener
+
+
+def free_port(host: str, port: int) -> int:
+    """The port, or a free one for 0; raises RefusedError when it cannot be listened on."""
+    with listen(host, port) as probe:
         found: int = probe.getsockname()[1]
         return found
 
 
 def _announce(
-    settings: ServeSettings, loaded: Semaphore, say: Callable[[str], None], welcome: Callable[[], None]
+    settings: ServeSettings, server: Supervisor, say: Callable[[str], None], welcome: Callable[[], None]
 ) -> None:
     """Say where the service is once all its workers have loaded and it answers."""
-    for _ in range(settings.workers):
-        loaded.acquire()
+    server.wait_until_loaded(settings.workers)
     while True:
         try:
             with urllib.request.urlopen(settings.address + "/health/live", timeout=2):  # noqa: S310

@@ -15,15 +15,18 @@ from recsvc.http.app import create_app
 from recsvc.http.logs import configure_logs
 from recsvc.http.service import service_of
 from recsvc.http.settings import ServeSettings
+from recsvc.http.supervisor import DRAIN_SIGNAL, Drain
 from recsvc.state import connect
 
 log = logging.getLogger(__name__)
 FIRST_READING = 5.0  # seconds that a worker waits for the database before it answers without
 
+CLOSE = ("Connection", "close")
+
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], list[bytes]]
 
 
-def build_worker(settings: ServeSettings) -> WsgiApp:
+def build_worker(settings: ServeSettings, drain: Drain) -> WsgiApp:
     """What the server runs in each worker."""
     configure_logs()
     _end_with_parent()
@@ -33,14 +36,22 @@ def build_worker(settings: ServeSettings) -> WsgiApp:
     problem = service_of(app).keys.check_database(FIRST_READING)
     if problem:
         log.warning("database down", extra={"problem": problem})
-    return in_one_piece(app.wsgi_app)
+    return in_one_piece(app.wsgi_app, drain.begun.is_set)
 
 
-def in_one_piece(app: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]) -> WsgiApp:
-    """The application with its answers as lists, which the server sends at once instead of piece by piece."""
+def in_one_piece(
+    app: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]], ending: Callable[[], bool]
+) -> WsgiApp:
+    """The application with its answers as lists, which the server sends at once instead of piece by piece.
+
+    Where the worker is `ending`, the client is told to come back on a new connection, which another worker takes.
+    """
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        pieces = app(environ, start_response)
+        if ending():
+            pieces = app(environ, lambda status, headers, *more: start_response(status, [*headers, CLOSE], *more))
+        else:
+            pieces = app(environ, start_response)
         try:
             return list(pieces)
         finally:
@@ -59,6 +70,7 @@ def _end_with_parent() -> None:
 
     def watch() -> None:
         wait([parent.sentinel])
+        os.kill(os.getpid(), DRAIN_SIGNAL)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="recsvc-parent", daemon=True).start()

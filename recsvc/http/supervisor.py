@@ -1,0 +1,136 @@
+"""Granian's supervisor with one listening socket, so that no connection is lost when a worker ends.
+
+Granian gives each worker on Linux a socket of its own under SO_REUSEPORT; what the kernel has queued for a worker goes
+with it. Here the parent binds the socket once and every worker inherits it: what one has not accepted another takes.
+"""
+
+import multiprocessing
+import multiprocessing.synchronize
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from granian.log import logger
+from granian.net import SocketHolder
+from granian.server.mp import MPServer
+
+Worker = Any  # Granian's WorkerProcess, which has no types
+BACKLOG = 1024
+DRAIN_SIGNAL = signal.SIGUSR1
+PATIENCE = 120.0  # seconds that a new worker may take to load before the old one is kept
+REST = 1.0  # seconds between "take nothing new" and "finish": clients see Connection: close meanwhile
+
+
+class Supervisor(MPServer):
+    """`MPServer` on a socket that is bound already; `listener` is a listening socket, the callback loader gets an Event
+    to set once its worker can answer.
+
+    A worker is replaced by one that answers already; the old one first takes no new connections and ends the ones it
+    has with their next answer (`Drain`), then gets SIGTERM. Raises nothing of its own.
+    """
+
+    def __init__(self, listener: socket.socket, **options: Any) -> None:
+        super().__init__(target="recsvc", backlog=BACKLOG, **options)
+        self._listener = listener
+        self._loaded: dict[int, multiprocessing.synchronize.Event] = {}
+
+    def wait_until_loaded(self, workers: int) -> None:
+        """Return once so many workers have started and each of them can answer."""
+        while len(self._loaded) < workers:
+            time.sleep(0.01)
+        for idx in range(workers):
+            self._loaded[idx].wait()
+
+    def _init_shared_socket(self) -> None:
+        descriptor = self._listener.fileno()
+        self._ssp = None
+        self._shd = (
+            SocketHolder(descriptor, False, BACKLOG) if sys.platform == "linux" else SocketHolder(descriptor, False)
+        )
+        self._sso = self._listener
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Callable[..., Any]) -> Worker:
+        loaded = multiprocessing.Event()
+        worker = super()._spawn_worker(idx, target, partial(callback_loader, loaded))
+        self._loaded[idx] = loaded
+        return worker
+
+    def _respawn_workers(
+        self, workers: list[int], spawn_target: Any, target_loader: Callable[..., Any], delay: float = 0
+    ) -> None:
+        """Replace those that died at once, and the others one after the other by one that answers already."""
+        for idx in workers:
+            old = self.wrks[idx]
+            new = self._spawn_worker(idx, spawn_target, target_loader)
+            if not old.is_alive():
+                self.respawned_wrks[idx] = time.monotonic()
+                new.start()
+                self.wrks[idx] = new
+                continue
+            new.interrupt_by_parent = True  # one that cannot start is no reason to replace it again
+            new.start()
+            if self._wait_for(new):
+                new.interrupt_by_parent = False
+                self.wrks[idx] = new
+                self._retire([old])
+            elif self.interrupt_signal:
+                self._retire([new])
+                return
+            else:
+                new.kill()
+                logger.error(f"A new worker-{idx + 1} could not start; the old one goes on")
+
+    def _wait_for(self, worker: Worker) -> bool:
+        """Whether the worker can answer before it dies, takes too long, or the service is told to end."""
+        end = time.monotonic() + PATIENCE
+        while worker.is_alive() and not self.interrupt_signal and time.monotonic() < end:
+            if self._loaded[worker.idx].wait(0.2):
+                return True
+        return False
+
+    def _stop_workers(self) -> None:
+        self._retire(self.wrks)
+        self.wrks.clear()
+
+    def _retire(self, workers: list[Worker]) -> None:
+        """Let workers finish: first nothing new, then, after a rest, nothing more; at last by force."""
+        for worker in workers:
+            worker.interrupt_by_parent = True
+            if worker.is_alive() and worker.inner.pid is not None and self._loaded[worker.idx].is_set():
+                os.kill(worker.inner.pid, DRAIN_SIGNAL)
+        time.sleep(REST)
+        for worker in workers:
+            worker.terminate()
+        end = time.monotonic() + (self.workers_kill_timeout or 0)
+        for worker in workers:
+            worker.join(max(end - time.monotonic(), 0.001))
+            if worker.is_alive():
+                logger.warning(f"Killing worker-{worker.idx + 1}: it did not finish in {self.workers_kill_timeout} s")
+                worker.kill()
+                worker.join()
+
+
+class Drain:
+    """A worker's side of `_retire`. On DRAIN_SIGNAL `begun` is set, and nothing is accepted any more: a socket that
+    nobody knows takes the place of the listening one under its number."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.begun = threading.Event()
+        self._descriptor = descriptor
+        self._silent = socket.socket(socket.AF_UNIX)
+        self._silent.setblocking(False)
+        if sys.platform == "linux":
+            self._silent.bind("")  # a name of the kernel's choice, in no directory
+            self._silent.listen(1)
+        signal.signal(DRAIN_SIGNAL, self._begin)
+
+    def _begin(self, *_: object) -> None:
+        if sys.platform == "linux":
+            os.dup2(self._silent.fileno(), self._descriptor)
+        self.begun.set()
