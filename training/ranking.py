@@ -1,6 +1,6 @@
 """Trains the rankers: candidates of earlier days as rows, what was then bought as labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -26,6 +26,8 @@ from training.windows import Window, label_days, some_customers, window_starts
 BLOCK = 64
 # Fewer purchases than this among the candidates teach trees nothing that holds.
 LEAST_BOUGHT = 200
+# Sources as of one day: `fit_sources`, or one that remembers what it fitted.
+Fit = Callable[[TrainingData, TrainingSettings, int, Collection[str]], Recommender]
 
 
 @dataclass(eq=False)
@@ -68,12 +70,16 @@ def train_rankers(
     horizon: int,
     show: Callable[[float], None],
     champion: Champion | None = None,
+    *,
+    fit: Fit = fit_sources,
+    judge_only: bool = False,
 ) -> Trained:
     """Rankers for `home` and `discover`.
 
     The freshest window judges rankers of the older ones (beside the baselines, and for calibration); then rankers of
     all windows are trained. Where there is only one window, half of its customers judge what the other half taught. A
-    ranker that is not better than the best single signal is left out. `champion` is judged beside them.
+    ranker that is not better than the best single signal is left out. `champion` is judged beside them. With
+    `judge_only`, nothing is trained beyond what is judged.
     """
     ranker_settings = settings.ranker
     rng = np.random.default_rng(ranker_settings.seed)
@@ -87,7 +93,7 @@ def train_rankers(
         window = Window.of(data, start, days)
         if not len(window.customers):
             continue
-        recommender = fit_sources(data.before(start), settings, horizon, PERSONAL)
+        recommender = fit(data.before(start), settings, horizon, PERSONAL)
         chosen = some_customers(window, ranker_settings.customers // len(starts), rng)
         freshest = place == len(starts) - 1
         if freshest and not any(len(part.labels) for part in rows.values()):
@@ -95,11 +101,15 @@ def train_rankers(
             chosen = chosen[1::2]
         if freshest:
             judging = _trees_of(rows, ranker_settings)
-            judges = Judges.of(data, window, ranker_settings.judges, rng)
+            # A stream of their own: the same customers judge whatever was drawn to learn from.
+            stream = np.random.default_rng([ranker_settings.seed, start])
+            judges = Judges.of(data, window, ranker_settings.judges, stream)
             if champion is None:
                 judgements = judged(recommender, judges, judging)
             else:
                 judgements, beside = champion.beside(data, settings, recommender, judges, judging)
+            if judge_only:
+                return Trained({}, judging, judgements, beside)
         _gather(rows, recommender, window, chosen, len(starts), rng)
         show((place + 1) / (len(starts) + 1))
     rankers = {
@@ -145,7 +155,7 @@ def _gather(
 def _trees_of(rows: dict[str, Rows], settings: RankerSettings) -> dict[str, Ranker]:
     # One thread a ranker: LightGBM's own threads wait for each other so often that on a busy machine they are slower.
     running = {
-        name: InThread(partial(_fit_trees, part, TREES[name], settings.seed))
+        name: InThread(partial(_fit_trees, part, settings.trees(name), settings.seed))
         for name, part in rows.items()
         if part.bought >= LEAST_BOUGHT
     }

@@ -1,7 +1,8 @@
 """Fits the sources of customers' own lists on what is known on one day; the ranker's windows and the final model both
 come from here. Carts have a fit of their own."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from models.recommender import PERSONAL, Recommender
 from models.scenarios import BASELINES
@@ -19,6 +20,22 @@ from training.fit.sources import (
 from training.fit.statistics import fit_statistics, habits_of
 from training.settings import TrainingSettings
 
+# How each source is fitted, from the past and the section of settings that has its name.
+FITS: Mapping[str, Callable[[Past, Any], Source]] = {
+    "repeat": fit_repeat,
+    "customers": fit_customers,
+    "neighbours": fit_neighbours,
+    "factors": fit_factors,
+    "categories": fit_categories,
+    "popular": fit_popular,
+}
+
+
+def past_of(data: TrainingData, horizon: int) -> Past:
+    """What every source starts from."""
+    habits = habits_of(data, horizon)
+    return Past(data, habits, fit_statistics(data, habits))
+
 
 def fit_sources(
     data: TrainingData, settings: TrainingSettings, horizon: int, names: Collection[str] = PERSONAL
@@ -27,15 +44,6 @@ def fit_sources(
 
     It has no rankers yet and orders by its baselines.
     """
-    habits = habits_of(data, horizon)
-    past = Past(data, habits, fit_statistics(data, habits))
-    fits: dict[str, Callable[[], Source]] = {
-        "repeat": lambda: fit_repeat(past, settings.repeat),
-        "customers": lambda: fit_customers(past, settings.customers),
-        "neighbours": lambda: fit_neighbours(past, settings.neighbours),
-        "factors": lambda: fit_factors(past, settings.factors),
-        "categories": lambda: fit_categories(past, settings.categories),
-        "popular": lambda: fit_popular(past, settings.popular),
-    }
-    sources = {name: fits[name]() for name in names}
-    return Recommender(habits.history, past.statistics, sources, {}, BASELINES, settings.lists)
+    past = past_of(data, horizon)
+    sources = {name: FITS[name](past, getattr(settings, name)) for name in names}
+    return Recommender(past.habits.history, past.statistics, sources, {}, BASELINES, settings.lists)
