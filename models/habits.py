@@ -46,7 +46,10 @@ class Habits:
     def decayed(self, half_life: float) -> Floats:
         """Purchases of each pair, halved for every `half_life` days of age."""
         age = (self.today - self.history.day).astype(np.float32)
-        sums: Floats = self.pairs.sums(np.exp2(-age / np.float32(half_life))).astype(np.float32)
+        left = np.exp2(-age / np.float32(half_life))
+        if self.history.weight is not None:
+            left = left * self.history.weight
+        sums: Floats = self.pairs.sums(left).astype(np.float32)
         return sums
 
     @cached_property

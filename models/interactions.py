@@ -23,7 +23,8 @@ class Interactions:
     """Histories, one row a customer: row r holds entries `indptr[r]:indptr[r + 1]`, sorted by (item, day, order).
 
     `item` int32, `day` int32 (days since 1970-01-01 UTC), `quantity` float32 (net, > 0), `order` int32: entries of a
-    row with equal `order` were bought together.
+    row with equal `order` were bought together. `weight` float32 is how much an entry counts beside a purchase; without
+    it each counts in full.
     """
 
     indptr: NDArray[np.int64]
@@ -31,6 +32,7 @@ class Interactions:
     day: NDArray[np.int32]
     quantity: NDArray[np.float32]
     order: NDArray[np.int32]
+    weight: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -50,7 +52,8 @@ class Interactions:
         lengths = np.where(known, self.indptr[safe + 1] - starts, 0)
         take = ragged_arange(starts, lengths)
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return Interactions(indptr, self.item[take], self.day[take], self.quantity[take], self.order[take])
+        weight = None if self.weight is None else self.weight[take]
+        return Interactions(indptr, self.item[take], self.day[take], self.quantity[take], self.order[take], weight)
 
     def with_entries(self, row: NDArray[Any], item: NDArray[Any], day: int) -> "Interactions":
         """These histories and one more order a row: the given items, on `day`."""
@@ -62,6 +65,7 @@ class Interactions:
             np.concatenate([self.day, np.full(len(row), day, np.int32)]),
             np.concatenate([self.quantity, np.ones(len(row), np.float32)]),
             np.concatenate([self.order, order]),
+            None if self.weight is None else np.concatenate([self.weight, np.ones(len(row), np.float32)]),
         )
 
     @classmethod
@@ -78,6 +82,7 @@ class Interactions:
         day: NDArray[Any],
         quantity: NDArray[Any],
         order: NDArray[Any],
+        weight: NDArray[Any] | None = None,
     ) -> "Interactions":
         """Sort loose entries into rows."""
         by_row = np.lexsort((order, day, item, row))
@@ -88,6 +93,7 @@ class Interactions:
             day[by_row].astype(np.int32, copy=False),
             quantity[by_row].astype(np.float32, copy=False),
             order[by_row].astype(np.int32, copy=False),
+            None if weight is None else weight[by_row].astype(np.float32, copy=False),
         )
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:

@@ -93,6 +93,8 @@ class Factors(Source):
         vectors = np.zeros((len(queries), self.items.shape[1]), np.float32)
         if len(self.users):
             unchanged = known & (self.entries[customer] == lengths)
+            if queries.live is not None:
+                unchanged &= ~queries.live
             vectors[unchanged] = self.users[customer[unchanged]]
         else:
             unchanged = np.zeros(len(queries), np.bool_)

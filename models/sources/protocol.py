@@ -22,7 +22,8 @@ class Queries:
 
     `customer` int64 inside index, −1 unknown; `history` one row a query; `cart_row`, `cart_item`: the items asked
     about (a cart, a product page), sorted by row, each once; `today`: the day for which the lists are; `horizon`: how
-    many days ahead they look; `n_items` of the catalogue.
+    many days ahead they look; `n_items` of the catalogue. `live`: rows whose history is not the one that the training
+    saw; without it, none.
     """
 
     customer: NDArray[np.int64]
@@ -32,6 +33,7 @@ class Queries:
     today: int
     horizon: int
     n_items: int
+    live: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.customer)

@@ -22,6 +22,7 @@ def rows_of(queries: Queries, rows: NDArray[Any]) -> Queries:
         history=queries.history.rows(rows),
         cart_row=place[queries.cart_row[kept]],
         cart_item=queries.cart_item[kept],
+        live=None if queries.live is None else queries.live[rows],
     )
 
 
