@@ -48,12 +48,12 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """By what events are judged: the moment, the key's scope, the customer a token vouches for, and the signatures."""
+    """By what events are judged: the moment, the key's scope, the signatures of lists, and whose a token is."""
 
     now: datetime
     scope: Scope
     read_list: ReadList
-    vouched: str | None = None
+    vouched: Callable[[str], str | None] = lambda _: None
 
 
 class EventError(Exception):
@@ -86,6 +86,8 @@ def read_events(body: bytes, rules: Rules) -> Batch:
     except orjson.JSONDecodeError as error:
         raise InputError(f"the body is not JSON: {error}") from None
     batch = Batch(single=isinstance(given, dict) and "events" not in given)
+    token = given.pop("customer_token", None) if isinstance(given, dict) and not batch.single else None
+    customer_id = rules.vouched(token) if isinstance(token, str) else None
     for index, (raw, location_of) in enumerate(_each(given)):
         kind = "unknown"
         try:
@@ -96,7 +98,7 @@ def read_events(body: bytes, rules: Rules) -> Batch:
             if found is None:
                 raise EventError((), "the event is not a JSON object")
             kind = _kind(found)
-            batch.events.append(_judged(EventIn.model_validate(found), rules))
+            batch.events.append(_judged(EventIn.model_validate(found), rules, customer_id))
         except ValidationError as error:
             for fault in error.errors(include_url=False, include_context=False)[:3]:
                 detail = _explained(fault["loc"], fault["type"], fault["msg"], fault["input"])
@@ -151,19 +153,20 @@ def _explained(location: Location, kind: str, message: str, given: Any) -> str:
     return f"{name} is {shown}: {message[:1].lower()}{message[1:]}"
 
 
-def _judged(given: EventIn, rules: Rules) -> Event:
+def _judged(given: EventIn, rules: Rules, vouched: str | None) -> Event:
     """The event by the rules that go beyond single fields; raises EventError."""
-    refused = may_post(rules.scope, given.type, given.customer_id, rules.vouched)
+    refused = may_post(rules.scope, given.type, given.customer_id, vouched)
     if refused is not None:
         raise EventError((refused[0],), refused[1], forbidden=True)
     items = merged(EventItem(item_id=i.item_id, quantity=i.quantity, price=i.price) for i in given.items)
-    _check_parts(given, bool(items))
+    _check_parts(given, bool(items), somebody=any((given.customer_id, given.session_id, vouched)))
     happened = _moment(given.timestamp, rules)
     if given.recommendation_id is not None:
         _check_recommendation(given, rules)
+    customer_id = given.customer_id or vouched
     event_id = given.event_id or derived_id(
         given.type,
-        who=(given.customer_id, given.session_id),
+        who=(customer_id, given.session_id),
         order_id=given.order_id,
         items=items,
         recommendation_id=given.recommendation_id,
@@ -173,7 +176,7 @@ def _judged(given: EventIn, rules: Rules) -> Event:
         type=given.type,
         event_id=event_id,
         happened_at=happened,
-        customer_id=given.customer_id,
+        customer_id=customer_id,
         session_id=given.session_id,
         order_id=given.order_id,
         items=items,
@@ -182,7 +185,7 @@ def _judged(given: EventIn, rules: Rules) -> Event:
     )
 
 
-def _check_parts(given: EventIn, has_items: bool) -> None:
+def _check_parts(given: EventIn, has_items: bool, *, somebody: bool) -> None:
     """What each type needs: an order, a list, items, somebody."""
     kind = given.type
     if kind in ORDERS and given.order_id is None:
@@ -199,7 +202,7 @@ def _check_parts(given: EventIn, has_items: bool) -> None:
             raise EventError(("items",), "items do not belong to a login")
     elif not has_items and kind not in ("return", "impression"):
         raise EventError(("items",), f"items are missing: what is the {kind} about?")
-    if kind not in (*ORDERS, *OF_LISTS) and given.customer_id is None and given.session_id is None:
+    if kind not in (*ORDERS, *OF_LISTS) and not somebody:
         raise EventError((), f"a {kind} needs a customer_id or a session_id")
 
 

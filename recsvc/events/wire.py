@@ -88,6 +88,9 @@ class EventBatch(BaseModel):
     model_config = ConfigDict(extra="forbid", title="EventBatch")
 
     events: list[EventIn] = Field(min_length=1, max_length=MOST_EVENTS)
+    customer_token: str | None = Field(
+        None, description="From a page: whose events they are, signed by your server. One that is not valid is ignored."
+    )
 
 
 class EventFault(BaseModel):
