@@ -14,6 +14,14 @@ from training.options import QUIET, STORE, input_options, request_of
 
 @click.command()
 @input_options
+@click.option(
+    "--tune",
+    "tune_minutes",
+    type=click.FloatRange(min=0, min_open=True, max=10_000),
+    metavar="MINUTES",
+    help="First search for settings that suit this shop, for so long.",
+)
+@click.option("--untuned", is_flag=True, help="Go without the settings that the published model tuned.")
 @click.option("--no-publish", is_flag=True, help="Keep the model in the registry and go on serving the old one.")
 @click.option("--force", is_flag=True, help="Publish even what the gate refuses; the history says so.")
 @QUIET
@@ -30,6 +38,7 @@ def train(no_publish: bool, force: bool, quiet: bool, store: Path, **given: Any)
       recsvc train --purchases orders.csv --products feed.xml
       recsvc train --purchases 'exports/*.csv' --format shopify
       recsvc train --purchases orders.parquet --columns customer_id=cust,item_id=sku
+      recsvc train --purchases orders.csv --tune 60
     """
     from training.pipeline import STEPS
     from training.pipeline import train as run
@@ -37,9 +46,9 @@ def train(no_publish: bool, force: bool, quiet: bool, store: Path, **given: Any)
 
     if no_publish and force:
         raise click.UsageError("--force publishes and --no-publish does not; choose one")
-    request = request_of(publish=not no_publish, force=force, **given)
+    request = request_of(store=store, publish=not no_publish, force=force, **given)
     registry = Registry(store)
-    with Steps(STEPS, quiet=quiet) as steps:
+    with Steps((*STEPS, *request.tuning.steps), quiet=quiet) as steps:
         outcome = run(request, registry, steps, now=datetime.now(UTC))
     manifest = outcome.manifest
     summary = {
@@ -48,6 +57,7 @@ def train(no_publish: bool, force: bool, quiet: bool, store: Path, **given: Any)
         "reason": outcome.reason,
         "window": manifest.window,
         "counts": dict(manifest.counts),
+        "tuned": manifest.settings["tuned"],
         "ndcg@10": {name: manifest.ndcg(name) for name in ("home", "discover")},
     }
     click.echo(json.dumps(summary))

@@ -20,7 +20,7 @@ INPUT: tuple[Decorator[Any], ...] = (
         "locations",
         multiple=True,
         required=True,
-        help="File, glob, directory or database URL; may be repeated.",
+        help="File, glob, directory, database URL, or `live`: what the service was told. May be repeated.",
     ),
     click.option("--query", help="SQL query, with a database URL."),
     click.option(
@@ -64,6 +64,7 @@ def input_options(command: click.decorators.FC) -> click.decorators.FC:
 
 def request_of(
     *,
+    store: Path,
     locations: tuple[str, ...],
     query: str | None,
     products: Path | None,
@@ -72,28 +73,35 @@ def request_of(
     columns: str | None,
     config: Path | None,
     until: datetime | None,
+    tune_minutes: float | None = None,
+    untuned: bool = False,
     publish: bool = True,
     force: bool = False,
 ) -> "TrainingRequest":
     """What the input options ask for; raises InputError for a file that does not exist or columns that say nothing."""
     from training.input import PurchaseSource
+    from training.input.live import LIVE, live_url
     from training.pipeline import TrainingRequest, parse_columns
     from training.settings import TrainingSettings
+    from training.tuning.chosen import Wish
 
     for path in (products, customers, config):
         if path is not None and not path.exists():
             raise InputError(f"{path}: no such file")
+    renamed = parse_columns(columns) if columns else {}
+    end = until.replace(tzinfo=UTC) if until else None
     sources = tuple(
-        PurchaseSource(
-            location=location,
-            query=query,
-            format=format_name,
-            columns=parse_columns(columns) if columns else {},
-            until=until.replace(tzinfo=UTC) if until else None,
-        )
+        PurchaseSource(location=live_url(store), format=LIVE, until=end)
+        if location == LIVE
+        else PurchaseSource(location=location, query=query, format=format_name, columns=renamed, until=end)
         for location in locations
     )
-    settings = TrainingSettings.read(config)
     return TrainingRequest(
-        sources=sources, products=products, customers=customers, settings=settings, publish=publish, force=force
+        sources=sources,
+        products=products,
+        customers=customers,
+        settings=TrainingSettings.read(config),
+        tuning=Wish(given=TrainingSettings.given(config), minutes=tune_minutes or 0.0, untuned=untuned),
+        publish=publish,
+        force=force,
     )

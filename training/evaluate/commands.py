@@ -111,7 +111,7 @@ def evaluate(
     for path in (json_path, html_path):
         if path is not None and not path.absolute().parent.is_dir():
             raise InputError(f"{path}: there is no directory {path.parent}")
-    request = request_of(**given)
+    request = request_of(store=store, **given)
     settings = BacktestSettings(
         horizon_days=horizon or 0,
         windows=windows,

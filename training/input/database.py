@@ -30,8 +30,7 @@ def export_query(url: str, query: str, path: Path) -> None:
 
     Raises InputError with the database's own words.
     """
-    place = shown_url(url)
-    engine = _engine(url, place)
+    engine, place = connect(url)
     try:
         options: dict[str, Any] = {"stream_results": True, "yield_per": BATCH_ROWS}
         if engine.dialect.name == "postgresql":
@@ -52,6 +51,12 @@ def export_query(url: str, query: str, path: Path) -> None:
         raise InputError(f"{place}: {str(error).splitlines()[0]}") from None
     finally:
         engine.dispose()
+
+
+def connect(url: str) -> tuple[sqlalchemy.Engine, str]:
+    """The database, and how it may be shown; raises InputError for an address that names none."""
+    place = shown_url(url)
+    return _engine(url, place), place
 
 
 def _engine(url: str, place: str) -> sqlalchemy.Engine:

@@ -50,7 +50,10 @@ class ProductsReport:
 
 @dataclass(frozen=True, kw_only=True)
 class InputReport:
-    """One shop as it was read. Rows: `rows_read` = used + rejected + skipped + duplicates."""
+    """One shop as it was read. Rows: `rows_read` = used + rejected + skipped + duplicates.
+
+    `live_seq`: the last live event of which the training knows, None where it learned from files alone.
+    """
 
     sources: tuple[SourceReport, ...]
     rows_read: int
@@ -73,6 +76,7 @@ class InputReport:
     never_bought: Finding | None
     products: ProductsReport | None
     warnings: tuple[str, ...] = field(default=())
+    live_seq: int | None = None
 
     def notes(self, rejects: Path) -> list[str]:
         """What a person should know of the input, a line each; nothing when there is nothing to say."""

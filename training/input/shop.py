@@ -124,6 +124,7 @@ def read_shop(
         never_bought=unsold,
         products=feed.report if feed else None,
         warnings=staged.warnings + _warnings(netted, outside, int(bought.sum())),
+        live_seq=staged.live_seq,
     )
     return Shop(data=data, report=report, segments=segments, segment_names=segment_names)
 

@@ -16,7 +16,8 @@ from training.input.columns import suggestion
 from training.input.database import export_query, shown_url
 from training.input.engine import count_of, reading
 from training.input.files import InputFile, find_files, look_at
-from training.input.formats import FORMATS, complete_journey
+from training.input.formats import FORMATS, Format, complete_journey, live
+from training.input.live import LIVE, export_live, once
 from training.input.pseudonyms import with_pseudonyms
 from training.input.readers import refused_records
 from training.input.rejects import ReadFiles, collect_rejects, findings, write_rejects
@@ -25,11 +26,16 @@ from training.input.rows import check_rows
 from training.input.sources import InputSettings, PurchaseSource
 
 PLACES_A_READING = 1 << 40
+READERS: Mapping[str, Format] = {**FORMATS, LIVE: live.read}
+IN_FILES = "a live event of an order that the files have"
 
 
 @dataclass(frozen=True)
 class StagedRows:
-    """`rows`: the checked rows that count, with `space` and `place` for `net_lines`; and what became of the rest."""
+    """`rows`: the checked rows that count, with `space` and `place` for `net_lines`; and what became of the rest.
+
+    `live_seq`: the last live event that was there to be read, None where not all up to it are learned from.
+    """
 
     rows: ir.Table
     sources: tuple[SourceReport, ...]
@@ -37,6 +43,7 @@ class StagedRows:
     rejected: tuple[Finding, ...]
     skipped: tuple[Finding, ...]
     warnings: tuple[str, ...]
+    live_seq: int | None
 
 
 def stage_sources(
@@ -57,16 +64,23 @@ def stage_sources(
     reports: list[SourceReport] = []
     warnings: list[str] = []
     passed_over: Counter[str] = Counter()
+    live_seq: int | None = None
     for source in sources:
         check_source(source)
-        shown = shown_url(source.location) if source.is_database else source.location
+        shown = shown_of(source)
         tell(f"reading {shown}")
-        files = _files_of(source, work_dir / f"query_{len(readings)}.parquet")
+        export = work_dir / f"query_{len(readings)}.parquet"
+        if source.format == LIVE:
+            seq = export_live(source.location, export)
+            live_seq = seq if source.until is None else None
+            files = [look_at(export)]
+        else:
+            files = _files_of(source, export)
         rows = 0
         for group in group_files(files):
             number = len(readings)
             with reading(_place(group)):
-                raw = FORMATS[source.format](engine, f"raw_{number}", group, source.columns)
+                raw = READERS[source.format](engine, f"raw_{number}", group, source.columns)
                 if raw.has_addresses:
                     table = with_pseudonyms(engine, f"customers_{number}", raw.table, "customer_id", secret)
                     raw = replace(raw, table=table)
@@ -86,18 +100,22 @@ def stage_sources(
     write_rejects(engine, rejects, rejects_path)
     rejected = findings(rejects)
     _stop_if_too_many(rejected, rows_read, settings.max_rejected_share, rejects_path)
+    rows, passed_over[IN_FILES] = _once(readings)
     return StagedRows(
-        rows=_union(_counting(reading, number) for number, reading in enumerate(readings)),
+        rows=rows,
         sources=tuple(reports),
         rows_read=rows_read,
         rejected=rejected,
         skipped=_skipped(_union(reading.checked.select("skip") for reading in readings), passed_over),
         warnings=tuple(warnings),
+        live_seq=live_seq,
     )
 
 
 def check_source(source: PurchaseSource) -> None:
     """Raise InputError for a format or a combination of arguments that does not exist."""
+    if source.format == LIVE and source.is_database and source.query is None:
+        return
     if source.format not in FORMATS:
         raise InputError(f"--format: unknown format '{source.format}'{suggestion(source.format, FORMATS)}")
     if source.is_database and source.query is None:
@@ -127,6 +145,24 @@ def _files_of(source: PurchaseSource, export: Path) -> list[InputFile]:
         complete_journey.data_file(source.location, "transactions") if source.format == "complete-journey" else None
     )
     return [look_at(path) for path in ([location] if location else find_files(source.location))]
+
+
+def shown_of(source: PurchaseSource) -> str:
+    """A source as it may be shown and logged."""
+    if source.format == LIVE:
+        return "live events"
+    return shown_url(source.location) if source.is_database else source.location
+
+
+def _once(readings: Sequence[ReadFiles]) -> tuple[ir.Table, int]:
+    """All rows that count, and how many live ones do not because the files have the same item of the same order."""
+    counting = [(reading.format, _counting(reading, number)) for number, reading in enumerate(readings)]
+    of_files = [rows for kind, rows in counting if kind != LIVE]
+    of_live = [rows for kind, rows in counting if kind == LIVE]
+    if not (of_files and of_live):
+        return _union(rows for _, rows in counting), 0
+    fresh, known = once(_union(of_files), _union(of_live))
+    return _union([*of_files, fresh]), count_of(known)
 
 
 def _place(files: Sequence[InputFile]) -> str:
