@@ -1,4 +1,4 @@
-"""`recsvc keys`: make, list and revoke API keys."""
+"""`recsvc keys`: make, list, rotate and revoke API keys, and the secret of customer tokens."""
 
 import os
 from collections.abc import Iterator
@@ -9,8 +9,19 @@ from pathlib import Path
 import click
 import sqlalchemy as sa
 
+from models.errors import InputError
 from recsvc.cli.talk import print_table, say, store_option
-from recsvc.keys import Scope, create_key, list_keys, parse_expiry, revoke_key
+from recsvc.http.signing import read_secret
+from recsvc.keys import (
+    CustomerTokens,
+    Scope,
+    create_key,
+    list_keys,
+    parse_expiry,
+    revoke_key,
+    rotate_key,
+    usable,
+)
 from recsvc.state import open_database
 
 
@@ -86,6 +97,52 @@ def revoke(key_id: str, store: Path) -> None:
     with _database(store) as database:
         key = revoke_key(database, key_id, now=datetime.now(UTC))
     say(f"Key {key.key_id} ({key.name}) is revoked.")
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@click.option(
+    "--grace", metavar="SPAN", default="7d", show_default=True, help="How long the old key goes on: 12h, 7d or 2w."
+)
+@store_option
+def rotate(key_id: str, grace: str, store: Path) -> None:
+    """Make a key in the place of another and print it; the old one goes on for a while, so that nothing breaks.
+
+    The new one has the name, the scope and the length of life of the old one.
+
+    \b
+    Example:
+      recsvc keys rotate 3f9c2a10 --grace 2w
+    """
+    now = datetime.now(UTC)
+    ends = parse_expiry(grace, now)
+    with _database(store) as database:
+        key, token = rotate_key(database, key_id, grace=ends - now, now=now)
+    say(f"Key {key.key_id} takes the place of {key_id}, which ends at {ends:%Y-%m-%d %H:%M} UTC at the latest.")
+    if key.scope.includes(Scope.SERVER):
+        say(f"Tokens signed for {key_id} end with it: `recsvc keys token-secret {key.key_id}` prints the new secret.")
+    click.echo(token)
+
+
+@keys.command("token-secret")
+@click.argument("key_id", metavar="ID")
+@store_option
+def token_secret(key_id: str, store: Path) -> None:
+    """Print the secret with which the shop's server signs customer tokens (docs/security.md).
+
+    ID names a key of scope server or admin; a token ends with its key. Whoever has the secret can ask for anybody's
+    list: it belongs on the shop's server, never into a page.
+
+    \b
+    Example:
+      recsvc keys token-secret 3f9c2a10
+    """
+    with _database(store) as database:
+        known = {key.key_id: key for key in usable(list_keys(database), datetime.now(UTC))}
+    key = known.get(key_id)
+    if key is None or not key.scope.includes(Scope.SERVER):
+        raise InputError(f"no server key in force has the id {key_id[:40]!r}; see `recsvc keys list`")
+    click.echo(CustomerTokens(read_secret(os.environ.get("RECSVC_SECRET"), store)).secret_of(key_id))
 
 
 def _day(moment: datetime | None) -> str:

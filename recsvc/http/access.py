@@ -1,16 +1,22 @@
-"""Who may ask: API keys and their scopes."""
+"""Who may ask: API keys, their scopes and quotas, and the tokens by which a page asks for its customer.
+
+A page may send its public key as the parameter `key` of the address, for a request without headers of its own needs no
+preflight, and a beacon can have none. Other keys are refused there: addresses end up in logs.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Request
+from flask import Request, g
 
 from recsvc.http.problems import ProblemError
 from recsvc.http.service import Service
-from recsvc.keys import ApiKey, Scope
+from recsvc.keys import ApiKey, Scope, Verdict
 from recsvc.keys.records import split_token
 
 REALM = 'Bearer realm="recsvc"'
+KEY_PARAMETER = "key"
+TOKEN_HEADER = "Customer-Token-Status"  # noqa: S105
 SOON = 1.0  # a key that is not known here may have been made this many seconds ago
 
 
@@ -18,7 +24,8 @@ def scope_of(request: Request, service: Service) -> Scope | None:
     """What the caller may do; None where the database has not been readable and nobody can tell.
 
     Without any key in the database and with nobody but this machine able to connect, everything. Raises ProblemError
-    (401) for a key that is missing, unknown, expired or revoked.
+    (401) for a key that is missing, unknown, expired or revoked, and for one in an address that is not public; 429 for
+    one that asks too often.
     """
     keys = service.keys.keys()
     if keys is None:
@@ -33,7 +40,22 @@ def scope_of(request: Request, service: Service) -> Scope | None:
         key = _opened(service.keys.keys(younger_than=SOON) or {}, token, service)
     if key is None:
         raise _unauthorized("this API key is unknown, expired or revoked", ', error="invalid_token"')
+    if key.scope is not Scope.PUBLIC and token == request.args.get(KEY_PARAMETER):
+        raise _unauthorized(
+            f"a {key.scope} key stands in an address, where logs keep it: rotate it, and send the new one in a header",
+            ', error="invalid_request"',
+        )
+    allowance = service.quota.take(key, request)
+    if allowance is not None:
+        g.answer_headers.update(allowance.headers())
     return key.scope
+
+
+def customer_of(token: str, service: Service) -> Verdict:
+    """Whose token a page sent, or why it is nobody's, which the answer's header `Customer-Token-Status` says, too."""
+    verdict = service.tokens.read(token, service.keys.keys(), service.clock())
+    g.answer_headers[TOKEN_HEADER] = verdict.status.value
+    return verdict
 
 
 def require(scope: Scope, request: Request, service: Service) -> None:
@@ -51,7 +73,8 @@ def require_for_customer(granted: Scope | None) -> None:
         raise cannot_check()
     if not granted.includes(Scope.SERVER):
         detail = (
-            "a public API key gets lists that are not personal; ask for customer_id from your server with a server key"
+            "a public API key gets lists that are not personal; ask for customer_id from your server with a server key,"
+            " or send the customer_token that your server has signed"
         )
         raise ProblemError(HTTPStatus.FORBIDDEN, detail, errors=[{"parameter": "customer_id", "detail": detail}])
 
@@ -65,6 +88,22 @@ def require_for_explanation(granted: Scope | None) -> None:
         raise ProblemError(HTTPStatus.FORBIDDEN, detail, errors=[{"parameter": "explain", "detail": detail}])
 
 
+def customer_asked_for(
+    customer_id: str | None, token: str | None, granted: Scope | None, service: Service
+) -> str | None:
+    """Whose list it is to be: the customer named, if the key reaches so far, or the one that the token stands for.
+
+    None for nobody's, which is what a token that does not hold gets. Raises ProblemError: 400 for both at once, else
+    as `require_for_customer`.
+    """
+    if customer_id is not None and token is not None:
+        detail = "customer_token stands for customer_id; send one of the two"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, detail, errors=[{"parameter": "customer_token", "detail": detail}])
+    if customer_id is not None:
+        require_for_customer(granted)
+    return customer_id if token is None else customer_of(token, service).customer_id
+
+
 def cannot_check() -> ProblemError:
     """The database that holds the keys has been down since the start: personal lists wait, others go on."""
     return ProblemError(
@@ -75,13 +114,14 @@ def cannot_check() -> ProblemError:
 
 
 def presented(request: Request) -> str | None:
-    """The key in the request's headers."""
+    """The key in the request's headers, else in its address."""
     authorization = request.headers.get("Authorization")
     if authorization is not None:
         kind, _, token = authorization.partition(" ")
         if kind.lower() == "bearer":
             return token.strip()
-    return request.headers.get("X-API-Key")
+    key = request.headers.get("X-API-Key")
+    return key if key is not None else request.args.get(KEY_PARAMETER)
 
 
 def _opened(keys: Mapping[str, ApiKey], token: str, service: Service) -> ApiKey | None:

@@ -1,10 +1,12 @@
 """The application factory."""
 
 import logging
+import os
 import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -16,13 +18,16 @@ from pydantic import ImportString, TypeAdapter
 from models.scenarios import SCENARIOS
 from recsvc.engine import LiveEngine
 from recsvc.http import contract, health, recommend
+from recsvc.http.cors import allow_origins
+from recsvc.http.logs import current_request, trace_id_of
 from recsvc.http.metrics import Metrics
 from recsvc.http.problems import handle_problems
+from recsvc.http.quota import Quota
 from recsvc.http.schemas import LARGEST_BODY
 from recsvc.http.service import Service, utc_now
-from recsvc.http.settings import ServeSettings
+from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
 from recsvc.http.signing import Signer, read_secret
-from recsvc.keys import KeyRing
+from recsvc.keys import CustomerTokens, KeyRing
 
 access_log = logging.getLogger("recsvc.http.access")
 
@@ -48,16 +53,26 @@ def create_app(
     # One more than is taken: a body of unknown length is cut there without a word, and then seen to be too long.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     app.url_map.merge_slashes = False
+    secret = read_secret(settings.secret, settings.store)
+    shared = os.environ.get(METRICS_DIRECTORY)
     service = Service(
         settings=settings,
         live=live,
         keys=KeyRing(database),
-        signer=Signer(read_secret(settings.secret, settings.store), SCENARIOS),
+        signer=Signer(secret, SCENARIOS),
+        tokens=CustomerTokens(secret),
+        quota=Quota(
+            settings.public_limit,
+            settings.server_limit,
+            proxies=settings.proxies,
+            directory=Path(shared) if shared else None,
+        ),
         metrics=Metrics(live),
         clock=clock,
     )
     app.extensions["recsvc"] = service
     _watch_requests(app, service)
+    allow_origins(app, settings.origins)
     handle_problems(app)
     for resource in (recommend, health, contract):
         routes = resource.blueprint(service)
@@ -83,7 +98,13 @@ def _watch_requests(app: Flask, service: Service) -> None:
         g.started = perf_counter()
         given = request.headers.get("X-Request-ID")
         g.request_id = given if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        g.answer_headers = {}
+        current_request.set((g.request_id, trace_id_of(request.headers.get("traceparent"))))
         return None
+
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
+        current_request.set(None)
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -92,6 +113,8 @@ def _watch_requests(app: Flask, service: Service) -> None:
             headers.setdefault(name, value)
         headers.setdefault("Content-Security-Policy", NO_CONTENT_POLICY)
         headers["X-Request-ID"] = g.request_id
+        for name, value in g.answer_headers.items():
+            headers[name] = value
         rule = request.url_rule
         route = rule.rule if rule is not None else "none"
         seconds = perf_counter() - g.started

@@ -23,6 +23,7 @@ PROBLEMS = {
     403: "The API key's scope does not reach this far.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
+    429: "Asked too often; `Retry-After` says when to ask again.",
     500: "The service failed; its log says why under the request id.",
     503: "No model is loaded, or keys cannot be checked.",
 }
@@ -32,12 +33,19 @@ TOO_LONG = {
     "431": {"description": "The address and headers are longer than 400,000 characters; ask by POST."},
 }
 KEYED: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}, {}]
+KEYED_PAGE = [*KEYED, {"address": []}]
 ACCEPT_LANGUAGE = {
     "name": "Accept-Language",
     "in": "header",
     "description": "Language of the reasons where `locale` does not say.",
     "schema": {"type": "string"},
     "example": "de",
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an answer that is at hand.",
+    "schema": {"type": "string"},
 }
 EXAMPLE_QUESTION = {"customer_id": "900", "scenario": "home", "n": 3, "exclude": ["SKU-7"], "locale": "en"}
 EXAMPLE_ITEM = {
@@ -94,6 +102,7 @@ def build_document() -> dict[str, Any]:
                 "securitySchemes": {
                     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
                     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+                    "address": {"type": "apiKey", "in": "query", "name": "key", "description": "A public key alone."},
                 }
             },
         }
@@ -115,9 +124,15 @@ def _recommend() -> dict[str, Any]:
         "tags": ["recommend"],
         "summary": "A list, asked for in the address",
         "description": "Lists are repeated or comma-separated: `items=a,b&items=c`. An id with a comma goes by POST.",
-        "security": KEYED,
-        "parameters": [*_parameters(), ACCEPT_LANGUAGE],
-        "responses": {"200": _answer(), **_problems(400, 401, 403), **TOO_LONG, **_problems(500, 503)},
+        "security": KEYED_PAGE,
+        "parameters": [*_parameters(), ACCEPT_LANGUAGE, IF_NONE_MATCH],
+        "responses": {
+            "200": _answer(),
+            "304": {"description": "The answer whose ETag `If-None-Match` names is still right."},
+            **_problems(400, 401, 403),
+            **TOO_LONG,
+            **_problems(429, 500, 503),
+        },
     }
 
 
@@ -127,10 +142,10 @@ def _recommend_from_body() -> dict[str, Any]:
         "operationId": "recommendFromBody",
         "tags": ["recommend"],
         "summary": "A list, asked for in JSON",
-        "security": KEYED,
+        "security": KEYED_PAGE,
         "parameters": [ACCEPT_LANGUAGE],
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": _answer(), **_problems(400, 401, 403, 413, 415, 500, 503)},
+        "responses": {"200": _answer(), **_problems(400, 401, 403, 413, 415, 429, 500, 503)},
     }
 
 
@@ -155,7 +170,7 @@ def _metrics() -> dict[str, Any]:
         "summary": "What Prometheus reads",
         "description": "Needs a `server` key where keys are asked for.",
         "security": KEYED,
-        "responses": {"200": counts, **_problems(401, 403, 500, 503)},
+        "responses": {"200": counts, **_problems(401, 403, 429, 500, 503)},
     }
 
 
@@ -166,6 +181,11 @@ def _answer() -> dict[str, Any]:
         "headers": {
             "X-Request-ID": {"description": "The caller's, or a new one.", **text},
             "Cache-Control": {"description": "`private, no-store` for an answer about somebody.", **text},
+            "ETag": {"description": "Strong; of an answer that caches may keep.", **text},
+            "Server-Timing": {"description": "What such an answer took, milliseconds.", **text},
+            "Customer-Token-Status": {"description": "`accepted`, or why `customer_token` was not.", **text},
+            "RateLimit": {"description": "What is left of the key's quota, and until when.", **text},
+            "RateLimit-Policy": {"description": "The quota.", **text},
         },
         "content": {"application/json": {"schema": _schema(RecommendAnswer)}},
     }

@@ -16,7 +16,8 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem; `errors` names the fields at fault as schemas.FieldAtFault does."""
+    """Ends a request with a problem; `errors` names the fields at fault as schemas.FieldAtFault does, `members` are
+    what a `type` of its own adds."""
 
     def __init__(
         self,
@@ -24,22 +25,29 @@ class ProblemError(Exception):
         detail: str,
         *,
         errors: Sequence[Mapping[str, str]] = (),
+        type: str = "about:blank",  # noqa: A002
+        title: str | None = None,
+        members: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
+        self.type = type
+        self.title = title or status.phrase
+        self.members = dict(members or {})
         self.headers = dict(headers or {})
 
 
 def problem_response(problem: ProblemError) -> Response:
     """The answer that a problem is sent as; never stored by a cache."""
     body: dict[str, object] = {
-        "type": "about:blank",
-        "title": problem.status.phrase,
+        "type": problem.type,
+        "title": problem.title,
         "status": problem.status.value,
         "detail": problem.detail,
+        **problem.members,
     }
     if problem.errors:
         body["errors"] = list(problem.errors)

@@ -15,6 +15,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from recsvc.engine import Query
+from recsvc.http.access import KEY_PARAMETER
 from recsvc.http.problems import ProblemError
 from recsvc.http.schemas import ITEM_FIELDS, LARGEST_BODY, MOST_IDS, RecommendRequest
 from recsvc.i18n import LANGUAGES, SOURCE_LANGUAGE
@@ -26,18 +27,21 @@ SHOWN_CHARACTERS = 40
 
 @dataclass(frozen=True)
 class Question:
-    """A checked request: the query, the item fields to answer with, whether Accept-Language had a say, and
-    whether each item is to be explained."""
+    """A checked request: the query, the item fields to answer with, whether Accept-Language had a say,
+    whether each item is to be explained, the token that stands for the customer, and the visit."""
 
     query: Query
     fields: Sequence[str]
     negotiated: bool
     explain: bool
+    customer_token: str | None
+    session_id: str | None
 
     @property
     def personal(self) -> bool:
         """Whether the answer is about one visitor, so that no cache may keep it."""
-        return self.query.customer_id is not None or bool(self.query.session_items) or self.explain
+        somebody = any((self.query.customer_id, self.customer_token, self.session_id))
+        return somebody or bool(self.query.session_items) or self.explain
 
 
 def question_from_address(request: Request) -> Question:
@@ -48,6 +52,8 @@ def question_from_address(request: Request) -> Question:
     """
     values: dict[str, Any] = {}
     for name, given in request.args.lists():
+        if name == KEY_PARAMETER:
+            continue
         if name in LISTS:
             parts = [part for text in given for part in text.split(",")]
             droppable = len(parts) <= MOST_IDS.get(name, 0)
@@ -97,7 +103,14 @@ def _question(asked: RecommendRequest, request: Request) -> Question:
         locale=asked.locale or preferred_language(request.headers.get("Accept-Language", "")),
     )
     fields = ITEM_FIELDS if asked.fields is None else asked.fields
-    return Question(query, fields, negotiated=asked.locale is None, explain=asked.explain)
+    return Question(
+        query,
+        fields,
+        negotiated=asked.locale is None,
+        explain=asked.explain,
+        customer_token=asked.customer_token,
+        session_id=asked.session_id,
+    )
 
 
 @lru_cache(maxsize=1024)

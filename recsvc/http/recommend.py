@@ -1,6 +1,7 @@
 """`/recommend`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -8,13 +9,12 @@ import orjson
 from flask import Blueprint, Response, request
 
 from recsvc.engine import Answer, AnsweredItem, explain
-from recsvc.http.access import require_for_customer, require_for_explanation, scope_of
+from recsvc.http.access import customer_asked_for, require_for_explanation, scope_of
+from recsvc.http.caching import PRIVATE, shared_moment, shared_response
+from recsvc.http.happened import as_it_is_now
 from recsvc.http.questions import Question, question_from_address, question_from_body
 from recsvc.http.schemas import ITEM_FIELDS
 from recsvc.http.service import Service
-
-PRIVATE = "private, no-store"
-SHARED = "public, max-age=60"
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -23,26 +23,28 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/recommend")
     def recommend() -> Response:
-        return respond(service, question_from_address, stored=SHARED)
+        return respond(service, question_from_address, shareable=True)
 
     @routes.post("/recommend")
     def recommend_from_body() -> Response:
-        return respond(service, question_from_body, stored=PRIVATE)
+        return respond(service, question_from_body, shareable=False)
 
     return routes
 
 
-def respond(service: Service, read: Callable[[Any], Question], *, stored: str) -> Response:
-    """Check, ask, answer; `stored` is the Cache-Control of an answer that is about nobody."""
+def respond(service: Service, read: Callable[[Any], Question], *, shareable: bool) -> Response:
+    """Check, ask, answer; whether caches may share the answer where it is about nobody."""
     started = perf_counter()
     granted = scope_of(request, service)
     question = read(request)
-    if question.query.customer_id is not None:
-        require_for_customer(granted)
+    shared = shareable and not question.personal
+    customer = customer_asked_for(question.query.customer_id, question.customer_token, granted, service)
+    query = question.query if customer is None else replace(question.query, customer_id=customer)
     if question.explain:
         require_for_explanation(granted)
     now, engine = service.clock(), service.live.current()
-    answer = engine.recommend(question.query, now=now)
+    query = as_it_is_now(query, question.session_id, engine, service)
+    answer = engine.recommend(query, now=now)
     service.metrics.count_answer(answer)
     body = to_json(answer, question)
     if question.explain:
@@ -50,12 +52,18 @@ def respond(service: Service, read: Callable[[Any], Question], *, stored: str) -
         for item, explanation in zip(body["items"], explained, strict=True):
             item["explanation"] = explanation
     body["recommendation_id"] = service.signer.sign(
-        answer.model_version, answer.query.scenario, now, [item.product.item_id for item in answer.items]
+        answer.model_version,
+        answer.query.scenario,
+        shared_moment(now) if shared else now,
+        [item.product.item_id for item in answer.items],
     )
-    body["took_ms"] = round((perf_counter() - started) * 1000, 3)
-    headers = [("Cache-Control", PRIVATE if question.personal else stored)]
-    if question.negotiated:
-        headers.append(("Vary", "Accept-Language"))
+    seconds = perf_counter() - started
+    vary = "Accept-Language" if question.negotiated else None
+    if shared:
+        body["took_ms"] = 0.0
+        return shared_response(orjson.dumps(body), request, vary=vary, seconds=seconds)
+    body["took_ms"] = round(seconds * 1000, 3)
+    headers = [("Cache-Control", PRIVATE), *([("Vary", vary)] if vary else [])]
     return Response(orjson.dumps(body), 200, headers, content_type="application/json")
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from models.scenarios import SCENARIOS
 from recsvc.http.explained import Explanation
 from recsvc.i18n import LANGUAGES
+from recsvc.keys.tokens import LONGEST_TOKEN
 
 LARGEST_BODY = 1_048_576
 LONGEST_ID = 512  # as training takes them
@@ -32,6 +33,13 @@ class RecommendRequest(BaseModel):
 
     customer_id: ItemId | None = Field(
         None, description="Whose list; a customer that no training saw gets what is popular."
+    )
+    customer_token: Annotated[str, Field(max_length=LONGEST_TOKEN)] | None = Field(
+        None,
+        description="In the place of `customer_id` from a page: signed by the shop's server for its customer. One that"
+        " is forged or expired gets what is popular; `Customer-Token-Status` says why.",
+    )
+    session_id: ItemId | None = Field(
     )
     items: list[ItemId] = Field(
         [], max_length=MOST_IDS["items"], description="A product page's item or a cart: what goes with it?"
@@ -86,7 +94,9 @@ class RecommendAnswer(BaseModel):
     scenario: str
     fallback: str | None = Field(description="What filled the list where the scenario could not; null when it could.")
     items: list[RecommendedItem]
-    took_ms: float = Field(ge=0, description="Time in the service, milliseconds.")
+    took_ms: float = Field(
+        ge=0, description="Time in the service, milliseconds; 0 where caches may keep the answer: see Server-Timing."
+    )
 
 
 class FieldAtFault(BaseModel):
@@ -102,13 +112,16 @@ class FieldAtFault(BaseModel):
 class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", validate_by_name=True)
 
     type: str
     title: str
     status: int
     detail: str
     errors: list[FieldAtFault] = []
+    violated_policies: list[str] = Field(
+        [], alias="violated-policies", description="Of 429: the quotas used up, by their names in RateLimit-Policy."
+    )
     request_id: str = Field(description="Also in X-Request-ID and in the service's log.")
 
 

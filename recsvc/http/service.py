@@ -8,9 +8,10 @@ from flask import Flask
 
 from recsvc.engine import LiveEngine
 from recsvc.http.metrics import Metrics
+from recsvc.http.quota import Quota
 from recsvc.http.settings import ServeSettings
 from recsvc.http.signing import Signer
-from recsvc.keys import KeyRing
+from recsvc.keys import CustomerTokens, KeyRing
 
 
 def utc_now() -> datetime:
@@ -25,6 +26,8 @@ class Service:
     live: LiveEngine
     keys: KeyRing
     signer: Signer
+    tokens: CustomerTokens
+    quota: Quota
     metrics: Metrics
     clock: Callable[[], datetime] = utc_now
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from granian._granian import SocketHolder
 from granian.log import logger
-from granian.net import SocketHolder
 from granian.server.mp import MPServer
 
 Worker = Any  # Granian's WorkerProcess, which has no types
@@ -50,12 +50,12 @@ class Supervisor(MPServer):
     def _init_shared_socket(self) -> None:
         descriptor = self._listener.fileno()
         self._ssp = None
-        self._shd = (
-            SocketHolder(descriptor, False, BACKLOG) if sys.platform == "linux" else SocketHolder(descriptor, False)
-        )
+        holder: Any = SocketHolder  # its stubs lack the constructor, which takes a backlog on Linux alone
+        backlog = (BACKLOG,) if sys.platform == "linux" else ()
+        self._shd = holder(descriptor, False, *backlog)
         self._sso = self._listener
 
-    def _spawn_worker(self, idx: int, target: Any, callback_loader: Callable[..., Any]) -> Worker:
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Worker:  # type: ignore[override]
         loaded = multiprocessing.Event()
         worker = super()._spawn_worker(idx, target, partial(callback_loader, loaded))
         self._loaded[idx] = loaded
@@ -66,7 +66,7 @@ class Supervisor(MPServer):
     ) -> None:
         """Replace those that died at once, and the others one after the other by one that answers already."""
         for idx in workers:
-            old = self.wrks[idx]
+            old: Worker = self.wrks[idx]
             new = self._spawn_worker(idx, spawn_target, target_loader)
             if not old.is_alive():
                 self.respawned_wrks[idx] = time.monotonic()

@@ -108,6 +108,23 @@ def revoke_key(database: sa.Engine, key_id: str, *, now: datetime) -> ApiKey:
     raise InputError(f"no key has the id {key_id[:40]!r}; see `recsvc keys list`")
 
 
+def rotate_key(database: sa.Engine, key_id: str, *, grace: timedelta, now: datetime) -> tuple[ApiKey, str]:
+    """Make a key of the same name, scope and length of life; the old one ends after `grace`, or sooner where it would.
+
+    Returns the new key and its token. Raises InputError for an id that no key in force has.
+    """
+    old = next((key for key in usable(list_keys(database), now) if key.key_id == key_id), None)
+    if old is None:
+        raise InputError(f"no key in force has the id {key_id[:40]!r}; see `recsvc keys list`")
+    expires_at = now + (old.expires_at - old.created_at) if old.expires_at is not None else None
+    new, token = create_key(database, name=old.name, scope=old.scope, now=now, expires_at=expires_at)
+    ends = now + grace
+    with writing(database) as connection:
+        sooner = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > ends)
+        connection.execute(api_keys.update().where(api_keys.c.key_id == key_id, sooner).values(expires_at=ends))
+    return new, token
+
+
 def parse_expiry(text: str, now: datetime) -> datetime:
     """'90d', '12h', '8w' from now, or the end of a day such as '2027-01-31' in UTC. Raises InputError."""
     if span := SPAN.fullmatch(text.strip()):

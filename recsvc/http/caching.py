@@ -1,0 +1,34 @@
+"""Answers that caches may keep: the same bytes for everybody who asks the same, with a strong ETag.
+
+So they say no time of their own: the moment in their recommendation_id is the hour's beginning, and what they took
+stands in `Server-Timing`. Answers about somebody are `private, no-store`.
+"""
+
+import hashlib
+from datetime import datetime
+
+from flask import Request, Response
+
+PRIVATE = "private, no-store"
+# Browsers keep a list a minute and shared caches ten; those may hand out an old one while they fetch, or while we fail.
+SHARED = "public, max-age=60, s-maxage=600, stale-while-revalidate=3600, stale-if-error=86400"
+
+
+def shared_moment(now: datetime) -> datetime:
+    """The moment that a shared answer is signed for: the beginning of its hour."""
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def shared_response(body: bytes, asked: Request, *, vary: str | None, seconds: float) -> Response:
+    """200 with the body, or 304 where the caller has it already; `seconds` is what it took."""
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    headers = [
+        ("Cache-Control", SHARED),
+        ("ETag", f'"{digest}"'),
+        ("Server-Timing", f"app;dur={seconds * 1000:.3f}"),
+    ]
+    if vary is not None:
+        headers.append(("Vary", vary))
+    if "If-None-Match" in asked.headers and asked.if_none_match.contains_weak(digest):
+        return Response(status=304, headers=headers)
+    return Response(body, 200, headers, content_type="application/json")

@@ -1,0 +1,56 @@
+"""Which sites' pages may ask: an exact list of origins, answered as browsers expect it (Fetch standard, CORS).
+
+No cookie is read anywhere, so credentials are never allowed. With one origin on the list each answer names it, which
+lets a cache keep one answer for all; with more than one the asking origin is named, and `Vary: Origin` says so.
+"""
+
+from collections.abc import Sequence
+
+from flask import Flask, Request, Response, request
+
+ROUTES = frozenset({"/recommend", "/recommend/batch", "/events"})
+PREFLIGHT_SECONDS = "600"
+ALLOWED_HEADERS = "Authorization, Content-Type, X-API-Key, X-Request-ID, traceparent"
+EXPOSED_HEADERS = "Customer-Token-Status, ETag, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, X-Request-ID"
+
+
+def allow_origins(app: Flask, origins: Sequence[str]) -> None:
+    """Answer preflights, and give every answer of ROUTES its headers; without origins nothing is added."""
+    if not origins:
+        return
+    known = frozenset(origins)
+    only = origins[0] if len(known) == 1 else None
+
+    @app.before_request
+    def preflight() -> Response | None:
+        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+            return None
+        if not concerns(request) or request.headers.get("Origin") not in known:
+            return None  # the plain answer to OPTIONS, which lets no page through
+        return Response(
+            status=204,
+            headers={
+                "Access-Control-Allow-Methods": "GET, POST",
+                "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+                "Access-Control-Max-Age": PREFLIGHT_SECONDS,
+            },
+        )
+
+    @app.after_request
+    def allow(response: Response) -> Response:
+        if not concerns(request):
+            return response
+        origin = only or request.headers.get("Origin")
+        if only is None:
+            response.vary.add("Origin")
+        if origin in known:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return response
+
+
+def concerns(asked: Request) -> bool:
+    """Whether pages of other origins may ask here at all."""
+    rule = asked.url_rule
+    return rule is not None and rule.rule.removeprefix("/v1") in ROUTES
