@@ -22,6 +22,7 @@ ORDER = (
     "models",
     "offers",
     "customers",
+    "events",
     "kpis",
     "keys",
     "doctor",

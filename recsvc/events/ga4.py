@@ -51,9 +51,10 @@ def from_ga4(body: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any
     `select_item` and `view_item_list` are clicks and impressions where they carry a `recommendation_id`; else the
     first is a look at the item, and the second says nothing.
     """
-    name = event.get("name")
-    kind = NAMES.get(name) if isinstance(name, str) else None
-    params = as_dict(event.get("params")) or {}
+    name, params = event.get("name"), as_dict(event.get("params", {}))
+    if not isinstance(name, str) or params is None:
+        return {"type": name if params is not None else event}  # which no event is: the checks will say so
+    kind = NAMES.get(name)
     if kind in LISTS and not params.get("recommendation_id"):
         kind = "view" if kind == "click" else None
     if kind is None:

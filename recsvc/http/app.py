@@ -17,7 +17,8 @@ from pydantic import ImportString, TypeAdapter
 
 from models.scenarios import SCENARIOS
 from recsvc.engine import LiveEngine
-from recsvc.http import contract, health, recommend
+from recsvc.events.live import LiveEvents
+from recsvc.http import contract, events, health, recommend
 from recsvc.http.cors import allow_origins
 from recsvc.http.logs import current_request, trace_id_of
 from recsvc.http.metrics import Metrics
@@ -68,13 +69,15 @@ def create_app(
             directory=Path(shared) if shared else None,
         ),
         metrics=Metrics(live),
+        events=LiveEvents(database, live, settings.events, clock),
+        database=database,
         clock=clock,
     )
     app.extensions["recsvc"] = service
     _watch_requests(app, service)
     allow_origins(app, settings.origins)
     handle_problems(app)
-    for resource in (recommend, health, contract):
+    for resource in (recommend, events, health, contract):
         routes = resource.blueprint(service)
         app.register_blueprint(routes)
         app.register_blueprint(routes, name=f"v1-{routes.name}", url_prefix="/v1")

@@ -11,6 +11,7 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
+from recsvc.http.events_document import events_operation
 from recsvc.http.schemas import MOST_IDS, Alive, Problem, Readiness, RecommendAnswer, RecommendRequest
 
 ABOUT = """Lists of items for a shop's pages: for a customer, for an item, for a cart, or what is popular.
@@ -92,6 +93,7 @@ def build_document() -> dict[str, Any]:
             ],
             "paths": {
                 "/recommend": {"get": _recommend(), "post": _recommend_from_body()},
+                "/events": {"post": events_operation(KEYED_PAGE, _problems(400, 401, 403, 413, 415, 429, 500, 503))},
                 "/health/live": {"get": _health("live", "Is the process alive?", {200: Alive})},
                 "/health/ready": {
                     "get": _health("ready", "Can it answer, and from which model?", {200: Readiness, 503: Readiness})

@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from recsvc.engine import Answer, LiveEngine
+from recsvc.events.event import TYPES
 from recsvc.http.settings import METRICS_DIRECTORY
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048)
@@ -40,6 +41,9 @@ class Metrics:
         )
         self._items = Counter(
             "recsvc_recommended_items", "Items in lists, by their source.", ("source",), registry=self._registry
+        )
+        self._events = Counter(
+            "recsvc_events", "Events posted, by what became of them.", ("type", "outcome"), registry=self._registry
         )
         # Looking a label up costs as much as counting; there are few, so each is looked up once.
         self._by_route: dict[tuple[str, int], Counter] = {}
@@ -71,6 +75,10 @@ class Metrics:
             if counter is None:
                 counter = self._by_source[source] = self._items.labels(source)
             counter.inc(n_items)
+
+    def count_events(self, kind: str, outcome: str, n_events: int = 1) -> None:
+        """Events of one type: accepted, duplicate, refused, or unavailable while the database is down."""
+        self._events.labels(kind if kind in TYPES else "unknown", outcome).inc(n_events)
 
     def exposition(self) -> bytes:
         """All workers' counts in the text format."""

@@ -17,6 +17,7 @@ TRIALS: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
     "recommendFromBody": (
         ("For a customer, three items, two fields each", {"customer_id": "900", "n": 3, "fields": ["title", "reason"]}),
     ),
+    "events": (("A look at an item", {"type": "view", "session_id": "s-81", "items": ["1082185"]}),),
 }
 
 
@@ -99,13 +100,14 @@ def _described(
         for parameter in operation.get("parameters", ())
     ]
     if body:
-        fields = [*_members(document["components"]["schemas"][_name(body["schema"])]), *fields]
+        first = body["schema"].get("anyOf", [body["schema"]])[0]
+        fields = [*_members(document["components"]["schemas"][_name(first)]), *fields]
     replies = []
     for code, response in operation["responses"].items():
         contents: list[Mapping[str, Any]] = list(response.get("content", {}).values())
         schema = contents[0]["schema"] if contents else {}
         replies.append(Reply(code, response["description"], _name(schema) or None))
-    good = next(iter(operation["responses"]["200"]["content"].values()))
+    good = next(iter(next(iter(operation["responses"].values()))["content"].values()))
     keyed = "security" in operation
     return DescribedOperation(
         id=operation["operationId"],

@@ -40,6 +40,7 @@ class RecommendRequest(BaseModel):
         " is forged or expired gets what is popular; `Customer-Token-Status` says why.",
     )
     session_id: ItemId | None = Field(
+        None, description="The visit, as in its events: what it looked at counts, and with a customer it is theirs."
     )
     items: list[ItemId] = Field(
         [], max_length=MOST_IDS["items"], description="A product page's item or a cart: what goes with it?"

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
 from flask import Flask
 
 from recsvc.engine import LiveEngine
+from recsvc.events.live import LiveEvents
 from recsvc.http.metrics import Metrics
 from recsvc.http.quota import Quota
 from recsvc.http.settings import ServeSettings
@@ -29,6 +31,8 @@ class Service:
     tokens: CustomerTokens
     quota: Quota
     metrics: Metrics
+    events: LiveEvents
+    database: sa.Engine
     clock: Callable[[], datetime] = utc_now
 
 

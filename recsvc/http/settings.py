@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from models.errors import SettingsError
+from recsvc.events.settings import EventSettings
 
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
@@ -37,6 +38,7 @@ class ServeSettings:
     public_limit: str | None = PUBLIC_LIMIT
     server_limit: str | None = None
     proxies: int | None = None
+    events: EventSettings = field(default_factory=EventSettings)
 
     @cached_property
     def loopback(self) -> bool:

@@ -36,6 +36,7 @@ def build_worker(settings: ServeSettings, drain: Drain) -> WsgiApp:
     problem = service_of(app).keys.check_database(FIRST_READING)
     if problem:
         log.warning("database down", extra={"problem": problem})
+    service_of(app).events.start()
     return in_one_piece(app.wsgi_app, drain.begun.is_set)
 
 
