@@ -13,6 +13,8 @@ TEXTS = (
     "title", "description", "link", "image_link", "brand", "product_type", "item_group_id", "currency",
     "unit_pricing_measure", "unit_pricing_base_measure",
 )  # fmt: skip
+# A shop's own, for filters alone; a bundle may lack them.
+LABELS = ("custom_label_0", "custom_label_1", "custom_label_2", "custom_label_3", "custom_label_4")
 NUMBERS = ("price", "sale_price", "cost_of_goods_sold")
 TIMES = ("sale_from", "sale_until", "available_from", "expires")
 AVAILABILITY = ("in_stock", "out_of_stock", "preorder", "backorder")
@@ -45,11 +47,10 @@ class Product:
 class Catalogue:
     """All items that a shop sells or has sold.
 
-    `texts[name]` is a StringTable for each of TEXTS; `numbers[name]` float64 with NaN where unknown, in units of
-    `currency`; `times[name]` int64 seconds since 1970 UTC, with defaults that always hold; `availability` uint8, an
-    index into
-    AVAILABILITY; `listed` bool: the feed has the item and does not pause it. `category` int32 numbers the distinct
-    `product_type` (−1: none), whose paths are `categories`.
+    `texts[name]` is a StringTable for each of TEXTS, and of LABELS where there are any; `numbers[name]` float64 with
+    NaN where unknown, in units of `currency`; `times[name]` int64 seconds since 1970 UTC, with defaults that always
+    hold; `availability` uint8, an index into AVAILABILITY; `listed` bool: the feed has the item and does not pause it.
+    `category` int32 numbers the distinct `product_type` (−1: none), whose paths are `categories`.
     """
 
     items: IdIndex
@@ -108,7 +109,11 @@ class Catalogue:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Catalogue":
         return cls(
             items=IdIndex.from_arrays(under(arrays, "items")),
-            texts={name: StringTable.from_arrays(under(arrays, f"texts.{name}")) for name in TEXTS},
+            texts={
+                name: StringTable.from_arrays(under(arrays, f"texts.{name}"))
+                for name in (*TEXTS, *LABELS)
+                if name in TEXTS or f"texts.{name}.data" in arrays
+            },
             numbers={name: arrays[f"numbers.{name}"] for name in NUMBERS},
             times={name: arrays[f"times.{name}"] for name in TIMES},
             availability=arrays["availability"],

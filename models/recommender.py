@@ -76,29 +76,41 @@ class Recommender:
         cart = cart_row.astype(np.int64), cart_item.astype(np.int32)
         return Queries(customers, history, *cart, statistics.today, statistics.horizon, statistics.n_items)
 
-    def rank(self, queries: Queries, scenario: str, limit: int | None = None) -> Ranked:
-        """Every candidate of the scenario, best first; business rules come after, on this order."""
-        return self.rank_several(queries, (scenario,), limit)[scenario]
+    def rank(
+        self, queries: Queries, scenario: str, limit: int | None = None, *, within: NDArray[np.bool_] | None = None
+    ) -> Ranked:
+        """Every candidate of the scenario, best first; business rules come after, on this order.
+
+        `within`, a mask of all items, has the customer's sources propose from these items alone, and so more of them.
+        """
+        return self.rank_several(queries, (scenario,), limit, within=within)[scenario]
 
     def rank_several(
-        self, queries: Queries, scenarios: Sequence[str], limit: int | None = None, *, threads: int = 1
+        self,
+        queries: Queries,
+        scenarios: Sequence[str],
+        limit: int | None = None,
+        *,
+        threads: int = 1,
+        within: NDArray[np.bool_] | None = None,
     ) -> dict[str, Ranked]:
         """The same for several scenarios, whose candidates and features are computed once."""
         lists = {name: self._of_source(queries, name, limit, threads) for name in scenarios if name not in RANKED_BY}
         personal = [name for name in scenarios if name in RANKED_BY]
         if personal:
-            found = self.find(queries)
+            found = self.find(queries, within)
             columns = features(queries, found[0], self.statistics, found[1])
             for name in personal:
                 lists[name] = self._ranked(queries, name, found, columns, limit, threads)
         return lists
 
-    def find(self, queries: Queries) -> tuple[Candidates, Said]:
+    def find(self, queries: Queries, within: NDArray[np.bool_] | None = None) -> tuple[Candidates, Said]:
         """The first stage: each source's signals, and the union of what they propose."""
         said = {name: (self.sources[name], self.sources[name].score(queries)) for name in PERSONAL}
         parts = []
         for proposal in self.proposals(queries, said):
-            best = top_of_rows(proposal.rows, proposal.limit)
+            rows = proposal.rows if within is None else stored_where(proposal.rows, within[proposal.rows.indices])
+            best = top_of_rows(rows, proposal.limit)
             parts.append(keys(row_numbers(best), best.indices))
         return Candidates.of(queries.habits, np.unique(np.concatenate(parts))), said
 

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 SCENARIOS = ("home", "discover", "again", "complements", "similar", "popular")
-SOURCES = ("repeat", "customers", "neighbours", "factors", "categories", "complements", "popular", "similar")
+# What brings items; `pinned` is the request's own choice. Stored lists hold places in it: it grows at its end alone.
+SOURCES = (
+    "repeat", "customers", "neighbours", "factors", "categories", "complements", "popular", "similar", "pinned",
+)  # fmt: skip
 # Scenarios that depend on the customer alone: their lists are computed in bulk and lie in the bundle.
 STORED = ("home", "discover", "again")
 # Which ranker scores a scenario, and which signal orders it where no ranker is better than that.

@@ -89,6 +89,14 @@ class IdIndex:
             place += 1
         return -1
 
+    def find_hashed(self, hashes: Iterable[int]) -> NDArray[np.int64]:
+        """The indices of the ids with these `hash_id`s, those that are known, in order; each once."""
+        wanted = np.fromiter(hashes, np.uint64)
+        place = np.minimum(np.searchsorted(self.hashes, wanted), max(len(self.hashes) - 1, 0))
+        if not len(self.hashes):
+            return np.zeros(0, np.int64)
+        return np.unique(self.order[place[self.hashes[place] == wanted]]).astype(np.int64)
+
     def find_all(self, texts: Iterable[str]) -> NDArray[np.int64]:
         """The index of each id, −1 where it is unknown."""
         return np.fromiter(map(self.find, texts), np.int64)

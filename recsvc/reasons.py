@@ -20,6 +20,7 @@ _SENTENCES: dict[str, Callable[[Translator], tuple[str, str]]] = {
     "similar_customers": lambda t: (t.gettext("Customers with a taste like yours buy this"),) * 2,
     "popular": lambda t: (t.gettext("Popular right now"),) * 2,
     "popular_category": lambda t: (t.gettext("Popular in “{title}”"), t.gettext("Popular right now")),
+    "pinned": lambda t: (t.gettext("Our suggestion"),) * 2,
     "new": lambda t: (t.gettext("New in our range"),) * 2,
 }
 KINDS = tuple(_SENTENCES)

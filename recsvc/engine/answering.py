@@ -5,6 +5,7 @@ both.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,38 +17,46 @@ from models.catalogue import Catalogue, under
 from models.errors import BundleError
 from models.interactions import Interactions
 from models.lists import Ranked, StoredLists
-from models.ranking import Scored, contains, keys, positions
+from models.ranking import Scored, keys, positions
 from models.recommender import Recommender
-from models.scenarios import NEW_ONLY, RANKED_BY, SCENARIOS, SOURCES, STORED
+from models.scenarios import NEW_ONLY, RANKED_BY, SCENARIOS, STORED
 from models.sources.popular import Popular
 from models.sources.protocol import Queries
 from models.strings import IdIndex
-from recsvc.engine.blocks import merge, rows_of
+from recsvc.engine.blocks import rows_of
+from recsvc.engine.columns import Columns
+from recsvc.engine.diversity import Paths
+from recsvc.engine.filling import fill_up
+from recsvc.engine.happenings import asked_about, kept_back, with_happenings
+from recsvc.engine.lenses import Lens, Lenses
 from recsvc.engine.past import Past, newest_orders, past_of
 from recsvc.engine.products import Products
-from recsvc.engine.query import Answer, AnsweredItem, Query
+from recsvc.engine.query import Answer, Query
 from recsvc.engine.rules import Rules, rules_at
-from recsvc.engine.wording import reasons
+from recsvc.engine.shaping import Shape
+from recsvc.engine.sieve import Sieve
+from recsvc.engine.stream import INSTEAD, OWN, PINNED, POPULAR, Stream
+from recsvc.engine.wording import answered_items
 
 BLOCK = 64
-POPULAR = SOURCES.index("popular")
+NO_WISHES = Query()
 
 
 @dataclass(frozen=True, eq=False)
 class Lists:
-    """The lists of a block before they are worded: `ranked` holds them, of which the first `own` items of each row come
-    from the ranking and the others from the fallback; `excluded` holds the keys of what must not be in them."""
+    """The lists of a block before they are worded; `excluded` holds the keys of what must not be in them."""
 
     queries: Queries
-    ranked: Ranked
-    own: NDArray[np.int64]
+    stream: Stream
     excluded: NDArray[np.int64]
 
     @property
-    def filled(self) -> NDArray[np.bool_]:
-        """Which rows the fallback filled."""
-        listed = np.bincount(self.ranked.scored.row, minlength=len(self.queries))
-        return np.greater(listed, self.own)
+    def ranked(self) -> Ranked:
+        return self.stream.ranked
+
+    def rows_of_stage(self, stage: int) -> set[int]:
+        """Which lists have an item of this stage."""
+        return set(self.stream.row[self.stream.stage == stage].tolist())
 
 
 class Engine:
@@ -70,6 +79,11 @@ class Engine:
         assert isinstance(popular, Popular)
         self._popular = popular
         self._products = Products(catalogue)
+        columns = Columns(catalogue)
+        self._lenses = Lenses(columns, popular.sales)
+        self._paths = Paths(catalogue)
+        variants = columns.coded("item_group_id")
+        self._group = variants.code if variants.values else None
         self._cached_rules: Rules | None = None
 
     @classmethod
@@ -119,25 +133,83 @@ class Engine:
     def lists(self, scenario: str, block: list[Query], wanted: NDArray[Any], now: datetime) -> Lists:
         """The items for queries of one scenario, `wanted` of them instead of each query's own n.
 
-        A longer list begins with the shorter one.
+        Without filters, boosts and MMR a longer list begins with the shorter one.
         """
         rules = self._rules(now)
         queries = self._inside(block, scenario)
         excluded = self._excluded(block, queries, scenario)
+        shape = Shape.of(block, partial(self._lens, rules), self.catalogue.items, self._paths)
+        sieve = Sieve(self._lens(rules), shape, excluded, self._group, self._variants_shown(block, queries))
+        needed, base = wanted, Stream.empty(len(block))
+        if shape is not None:
+            needed = shape.needed(wanted)
+            base = Stream.of(sieve.fit(shape.pinned()), PINNED)
+        stream = self._extended(base, OWN, scenario, queries, sieve, needed)
+        if scenario != "popular":
+            # What to buy again is not filled up: something never bought has no place there, unless there is nothing.
+            least = np.minimum(wanted, 1) if scenario == "again" else wanted
+            for name in sorted({query.instead for query in block if query.instead}):
+                rows = np.flatnonzero((stream.counts < least) & np.array([query.instead == name for query in block]))
+                if len(rows):
+                    stream = self._instead(stream, rows, name, block, sieve, needed)
+            stream = fill_up(stream, np.flatnonzero(stream.counts < least), needed, sieve)
+        if shape is not None:
+            stream = shape.arranged(stream)
+            stream = stream.where(positions(stream.row) < wanted[stream.row])
+        return Lists(queries, stream, excluded)
+
+    def _extended(
+        self, base: Stream, stage: int, scenario: str, queries: Queries, sieve: Sieve, needed: NDArray[Any]
+    ) -> Stream:
+        """The lists brought to `needed` items by a scenario: by stored lists where they hold enough, else ranked."""
+        if len(base.row):
+            sieve = sieve.without(base)
+        if scenario == "popular":
+            return fill_up(base, np.arange(len(queries)), needed, sieve, stage)
         stored, is_all = self._look_up(scenario, queries)
-        lists, counts = self._take(stored, rules, excluded, wanted)
+        found = sieve.trim(base.then(sieve.fit(stored), stage), needed)
         # A stored list is the head of the full ranking: where rules leave too little of it, rank for this row in full.
-        short = np.flatnonzero((counts < wanted) & ~is_all & self.can_rank(scenario, queries))
+        lacking = found.counts < needed
+        if sieve.shape is not None:
+            is_all &= ~sieve.shape.filtered
+            lacking |= sieve.shape.unsure(stored, found.where(found.stage == stage))
+        short = np.flatnonzero(lacking & ~is_all & self.can_rank(scenario, queries))
         if len(short):
-            computed = self.recommender.rank(rows_of(queries, short), scenario)
-            moved = Ranked(
-                Scored(len(block), short[computed.scored.row], computed.scored.item, computed.scored.score),
-                computed.source,
-            )
-            again, more = self._take(moved, rules, excluded, wanted)
-            lists = merge(lists.where(~np.isin(lists.scored.row, short)), again)
-            counts[short] = more[short]
-        return Lists(queries, self._fill(scenario, lists, counts, wanted, rules, excluded), counts, excluded)
+            found = found.where(~(np.isin(found.row, short) & (found.stage == stage)))
+            for lens, rows in sieve.looks(short):
+                part = self.recommender.rank(rows_of(queries, rows), scenario, within=lens.within)
+                scored = Scored(len(queries), rows[part.scored.row], part.scored.item, part.scored.score)
+                found = found.then(sieve.fit(Ranked(scored, part.source)), stage)
+            found = sieve.trim(found, needed)
+        return found
+
+    def _instead(
+        self, stream: Stream, rows: NDArray[Any], scenario: str, block: list[Query], sieve: Sieve, needed: NDArray[Any]
+    ) -> Stream:
+        """These rows brought to `needed` items by another scenario, whose scores go on below each list's last one."""
+        part = [block[row] for row in rows.tolist()]
+        queries = self._inside(part, scenario)
+        narrowed = sieve.rows(rows, self._excluded(part, queries, scenario))
+        found = self._extended(stream.rows(rows), INSTEAD, scenario, queries, narrowed, needed[rows])
+        more = found.where(found.stage == INSTEAD).ranked
+        return sieve.trim(stream.then(stream.below(rows, more), INSTEAD), needed)
+
+    def _lens(self, rules: Rules, query: Query = NO_WISHES) -> Lens:
+        return self._lenses.of(rules, query.filter, query.boosts)
+
+    def _seen(self, block: list[Query]) -> NDArray[np.int64]:
+        """Keys of what other lists of the page show."""
+        shown = [(row, query.seen) for row, query in enumerate(block) if query.seen]
+        parts = [keys(np.array([row]), self.catalogue.items.find_hashed(seen)) for row, seen in shown]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    def _variants_shown(self, block: list[Query], queries: Queries) -> NDArray[np.int64]:
+        """Keys of the variants that are asked about or seen elsewhere on the page: rows and groups."""
+        if self._group is None:
+            return np.zeros(0, np.int64)
+        shown = np.concatenate([keys(queries.cart_row, queries.cart_item), self._seen(block)])
+        row, group = shown >> 32, self._group[shown & 0xFFFFFFFF]
+        return np.unique(keys(row[group >= 0], group[group >= 0]))
 
     def can_rank(self, scenario: str, queries: Queries) -> NDArray[np.bool_]:
         """Rows that say enough for the scenario; the others go straight to the fallback, and say so."""
@@ -153,7 +225,7 @@ class Engine:
             sorted(
                 {
                     found
-                    for item in (*query.items, *query.session_items)
+                    for item in (*asked_about(query.items, query.live, scenario), *query.session_items)
                     if (found := self.catalogue.items.find(item)) >= 0
                 }
             )
@@ -162,6 +234,8 @@ class Engine:
         row = np.repeat(np.arange(len(block)), [len(cart) for cart in carts])
         item = np.array([item for cart in carts for item in cart], np.int32)
         queries = self.recommender.queries(customers, row, item)
+        happened = [query.live for query in block]
+        queries = with_happenings(queries, happened, self.catalogue.items, looks=scenario in RANKED_BY)
         if scenario in RANKED_BY and len(item):
             # What lies in the cart or was just looked at says what the customer is up to, like a purchase of today.
             queries = replace(queries, history=queries.history.with_entries(row, item, queries.today))
@@ -171,10 +245,10 @@ class Engine:
         named = [
             (row, found)
             for row, query in enumerate(block)
-            for item in query.exclude
+            for item in (*query.exclude, *kept_back(query.live))
             if (found := self.catalogue.items.find(item)) >= 0
         ]
-        parts = [keys(queries.cart_row, queries.cart_item)]
+        parts = [keys(queries.cart_row, queries.cart_item), self._seen(block)]
         if named:
             row, item = np.array(named, np.int64).T
             parts.append(keys(row, item))
@@ -189,6 +263,8 @@ class Engine:
         # A cart may change the ranking, so only queries without one are look-ups.
         plain = np.ones(n_rows, np.bool_)
         plain[queries.cart_row] = False
+        if queries.live is not None:
+            plain &= ~queries.live
         row = np.flatnonzero(plain & (queries.customer >= 0))
         if scenario not in self.stored or not len(row):
             return Ranked(Scored.empty(n_rows), np.zeros(0, np.uint8)), is_all
@@ -196,65 +272,16 @@ class Engine:
         is_all[row] = np.bincount(found.scored.row, minlength=n_rows)[row] < self.recommender.settings.stored
         return found, is_all
 
-    def _take(
-        self, ranked: Ranked, rules: Rules, excluded: NDArray[np.int64], wanted: NDArray[Any]
-    ) -> tuple[Ranked, NDArray[np.int64]]:
-        scored = ranked.scored
-        kept = ranked.where(rules.allowed[scored.item] & ~contains(excluded, keys(scored.row, scored.item)))
-        best = kept.where(positions(kept.scored.row) < wanted[kept.scored.row])
-        return best, np.bincount(best.scored.row, minlength=len(wanted))
-
-    def _fill(
-        self,
-        scenario: str,
-        lists: Ranked,
-        counts: NDArray[np.int64],
-        wanted: NDArray[Any],
-        rules: Rules,
-        excluded: NDArray[np.int64],
-    ) -> Ranked:
-        """Fill short lists with what is popular.
-
-        A list of what to buy again is not filled up: something never bought has no place in it, unless it is empty.
-        """
-        if scenario == "popular":
-            return lists
-        short = counts == 0 if scenario == "again" else counts < wanted
-        rows = np.flatnonzero(short)
-        if not len(rows):
-            return lists
-        taken = np.sort(np.concatenate([excluded, keys(lists.scored.row, lists.scored.item)]))
-        most = int(wanted[rows].max()) + int(np.bincount(taken >> 32, minlength=len(wanted))[rows].max())
-        best = rules.popular[:most]
-        row, item = np.repeat(rows, len(best)), np.tile(best, len(rows))
-        free = ~contains(taken, keys(row, item))
-        row, item = row[free], item[free]
-        room = positions(row) < (wanted - counts)[row]
-        row, item = row[room], item[room]
-        # Scores go on below the list's last one, so that they stay in order.
-        floor = np.ones(len(wanted), np.float32)
-        np.minimum.at(floor, lists.scored.row, lists.scored.score)
-        share = self._popular.sales[item] / max(float(self._popular.sales.max(initial=0)), 1e-9)
-        filled = Scored(len(wanted), row, item, floor[row] * share.astype(np.float32) * np.float32(0.99))
-        return merge(lists, Ranked(filled, np.full(len(filled), POPULAR, np.uint8)))
-
     def _worded(self, block: list[Query], lists: Lists, now: datetime) -> list[Answer]:
-        ranked, seconds = lists.ranked, now.timestamp()
-        products = self._products.take(ranked.scored.item, seconds)
         locales = [query.locale for query in block]
-        texts = reasons(self.recommender, lists.queries, ranked, products, self._products, locales, seconds)
-        items = [
-            AnsweredItem(product=product, score=round(score, 6), source=SOURCES[source], reason=text)
-            for product, score, source, text in zip(
-                products, ranked.scored.score.tolist(), ranked.source.tolist(), texts, strict=True
-            )
-        ]
-        bounds, filled = ranked.scored.indptr.tolist(), lists.filled.tolist()
+        items = answered_items(self.recommender, lists.queries, lists.ranked, self._products, locales, now.timestamp())
+        bounds = lists.ranked.scored.indptr.tolist()
+        by_stage = [lists.rows_of_stage(stage) for stage in (POPULAR, INSTEAD)]
         return [
             Answer(
                 query=query,
                 model_version=self.version,
-                fallback="popular" if filled[row] else None,
+                fallback="popular" if row in by_stage[0] else query.instead if row in by_stage[1] else None,
                 items=tuple(items[bounds[row] : bounds[row + 1]]),
             )
             for row, query in enumerate(block)

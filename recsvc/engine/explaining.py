@@ -20,6 +20,7 @@ from recsvc.engine.answering import Engine
 from recsvc.engine.explanation import Carrier, Explanation, FeatureShare, Proposed, Ranking, Step
 from recsvc.engine.query import Answer
 from recsvc.engine.rules import rules_at
+from recsvc.engine.stream import OWN, POPULAR
 
 SHOWN_FEATURES = 8
 SHOWN_CARRIERS = 5
@@ -109,7 +110,7 @@ class _Case:
 
     @property
     def _is_fallback(self) -> bool:
-        return bool(self.lists.filled[0])
+        return bool(self.lists.rows_of_stage(POPULAR))
 
     @cached_property
     def _bought(self) -> frozenset[int]:
@@ -142,10 +143,11 @@ class _Case:
 
     def _ordered_by(self, found: int) -> str:
         place = place_of(found, self.lists.ranked)
+        if place is not None and self.lists.stream.stage[place] != OWN:
+            return "popular"
         if not self.by_customer:
-            filled = place is not None and place >= self.lists.own[0]
-            return "popular" if filled else self.query.scenario
-        if not self.is_ranked or (place is not None and place >= self.lists.own[0]):
+            return self.query.scenario
+        if not self.is_ranked:
             return "popular"
         ranked_by = RANKED_BY[self.query.scenario]
         return "ranker" if self.ranker is not None else self.engine.recommender.baselines[ranked_by]

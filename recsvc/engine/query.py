@@ -3,12 +3,25 @@
 from dataclasses import dataclass
 
 from models.catalogue import Product
+from recsvc.engine.diversity import Diversity
+from recsvc.engine.filters import Boost, Filter
+from recsvc.engine.happenings import Happenings
+
+
+@dataclass(frozen=True)
+class Pin:
+    """An item that the page wants at a place of the list, from 1; a place beyond the list is its end."""
+
+    item_id: str
+    position: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
     """One question; every field is optional. `items` is a cart or a product page, `session_items` what the visitor
-    looked at just now, `query_id` is handed back; `n` items, 1 to 100."""
+    looked at just now, `query_id` is handed back; `n` items, 1 to 100. `seen` are `hash_id`s of items that other lists
+    of the page show; `instead` is the scenario that fills the list before what is popular does; `live` is what happened
+    since the training."""
 
     customer_id: str | None = None
     items: tuple[str, ...] = ()
@@ -16,6 +29,13 @@ class Query:
     scenario: str = "home"
     n: int = 10
     exclude: tuple[str, ...] = ()
+    seen: tuple[int, ...] = ()
+    filter: Filter | None = None
+    boosts: tuple[Boost, ...] = ()
+    diversity: Diversity | None = None
+    pins: tuple[Pin, ...] = ()
+    instead: str | None = None
+    live: Happenings | None = None
     locale: str = "en"
     query_id: str | None = None
 

@@ -13,6 +13,7 @@ from models.recommender import Recommender
 from models.scenarios import SOURCES
 from models.sources.protocol import Queries
 from recsvc.engine.products import Products
+from recsvc.engine.query import AnsweredItem
 from recsvc.i18n import translator
 from recsvc.reasons import reason_text
 
@@ -25,9 +26,28 @@ KINDS = {
     "complements": "goes_with",
     "similar": "similar",
     "popular": "popular",
+    "pinned": "pinned",
 }
 # Orders with an item from which on its customer buys it "regularly".
 REGULARLY = 3
+
+
+def answered_items(
+    recommender: Recommender,
+    queries: Queries,
+    lists: Ranked,
+    products: Products,
+    locales: Sequence[str],
+    now: float,
+) -> list[AnsweredItem]:
+    """The lists' items, row after row, as they are at `now` and with their reasons in each row's language."""
+    listed = products.take(lists.scored.item, now)
+    texts = reasons(recommender, queries, lists, listed, products, locales, now)
+    scores, sources = lists.scored.score.tolist(), lists.source.tolist()
+    return [
+        AnsweredItem(product=product, score=round(score, 6), source=SOURCES[source], reason=text)
+        for product, score, source, text in zip(listed, scores, sources, texts, strict=True)
+    ]
 
 
 def reasons(

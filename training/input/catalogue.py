@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.catalogue import ALWAYS, AVAILABILITY, NEVER, NUMBERS, TEXTS, TIMES, Catalogue
+from models.catalogue import ALWAYS, AVAILABILITY, LABELS, NEVER, NUMBERS, TEXTS, TIMES, Catalogue
 from models.errors import InputError
 from models.strings import IdIndex, StringTable
 from training.input.report import Finding
@@ -19,7 +19,7 @@ DEFAULT_TIMES = {"sale_from": ALWAYS, "sale_until": NEVER, "available_from": ALW
 
 
 def describe_items(items: ir.Table, rows: ir.Table, feed: ir.Table | None) -> pa.Table:
-    """One row an item in the order of its code: id, TEXTS, NUMBERS, TIMES, availability, listed, in_feed.
+    """One row an item in the order of its code: id, TEXTS, LABELS, NUMBERS, TIMES, availability, listed, in_feed.
 
     What a feed does not have keeps the name that its purchases give it, or its id, and is listed only where there is
     no feed.
@@ -35,7 +35,7 @@ def describe_items(items: ir.Table, rows: ir.Table, feed: ir.Table | None) -> pa
             in_feed=ibis.literal(False),
         )
     else:
-        columns = {name: feed[name] for name in (*TEXTS, *NUMBERS, *TIMES, "availability", "listed")}
+        columns = {name: feed[name] for name in (*TEXTS, *LABELS, *NUMBERS, *TIMES, "availability", "listed")}
         described = known.left_join(feed.select(feed_id=feed.id, **columns), [("id", "feed_id")])
         in_feed = described.feed_id.notnull()
         described = described.select(
@@ -76,7 +76,7 @@ def build_catalogue(items: pa.Table) -> Catalogue:
     availability = _column(items, "availability")
     return Catalogue(
         items=IdIndex.of(items["id"].to_pylist()),
-        texts={name: string_table(_column(items, name)) for name in TEXTS},
+        texts={name: string_table(_column(items, name)) for name in (*TEXTS, *LABELS)},
         numbers={name: _numbers(_column(items, name)) for name in NUMBERS},
         times={name: _filled(_column(items, name), DEFAULT_TIMES[name], np.int64) for name in TIMES},
         availability=_filled(availability, AVAILABILITY.index("in_stock"), np.uint8),

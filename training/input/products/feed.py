@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
+from models.catalogue import LABELS
 from models.errors import InputError
 from training.input.cells import text_of
 from training.input.columns import match_columns, suggestion
@@ -21,7 +22,7 @@ ATTRIBUTES = (
     "availability", "availability_date", "expiration_date", "brand", "gtin", "identifier_exists", "product_type",
     "google_product_category", "item_group_id", "color", "size", "material", "pattern", "unit_pricing_measure",
     "unit_pricing_base_measure",
-    "cost_of_goods_sold", "pause",
+    "cost_of_goods_sold", "pause", *LABELS,
 )  # fmt: skip
 REQUIRABLE = ("link", "image_link", "price", "description", "brand", "product_type", "availability")
 

@@ -7,7 +7,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
-from models.catalogue import ALWAYS, AVAILABILITY, NEVER
+from models.catalogue import ALWAYS, AVAILABILITY, LABELS, NEVER
 from models.errors import InputError, RefusedError
 from training.input.engine import count_of
 from training.input.products.attributes import availability_of, has_bad_check_digit, is_true, price_of, seconds_of
@@ -190,7 +190,7 @@ def _judged(values: ir.Table, settings: ProductSettings, now: float, usual: str)
     nothing = ibis.null("float64")
     return v.select(
         "id", "title", "description", "brand", "item_group_id", "unit_pricing_measure", "unit_pricing_base_measure",
-        "place", "paused",
+        "place", "paused", *LABELS,
         **broken,
         **{f"{rule.shown}_shown": v[rule.shown] for rule in RULES},
         link=link,
