@@ -62,7 +62,7 @@ def _owners(connection: sa.Connection, sessions: set[str]) -> dict[str, str]:
         return {}
     query = sa.select(session_links.c.session_id, session_links.c.customer_id)
     found = connection.execute(query.where(session_links.c.session_id.in_(sessions)))
-    return {session_id: customer_id for session_id, customer_id in found}  # noqa: C416  # Row is no pair to mypy
+    return {row.session_id: row.customer_id for row in found}
 
 
 def _row(event: Event, owners: dict[str, str], scope: str, now: datetime) -> dict[str, Any]:

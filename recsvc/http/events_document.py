@@ -1,6 +1,6 @@
 """`/events` in the OpenAPI document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openapi_pydantic.util import PydanticSchema
@@ -45,7 +45,7 @@ class Ga4Payload(BaseModel):
     events: list[Ga4Event] = Field(min_length=1, max_length=MOST_EVENTS)
 
 
-def events_operation(security: list[dict[str, list[str]]], problems: Mapping[str, Any]) -> dict[str, Any]:
+def events_operation(security: Sequence[object], problems: Mapping[str, Any]) -> dict[str, Any]:
     """The operation, with the problems that it may answer."""
     one, batch, payload = (_schema(model) for model in (EventIn, EventBatch, Ga4Payload))
     body = {
