@@ -85,6 +85,7 @@ class Engine:
         variants = columns.coded("item_group_id")
         self._group = variants.code if variants.values else None
         self._cached_rules: Rules | None = None
+        self.rankings = 0  # queries that no stored list could answer, for the metrics
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "Engine":
@@ -175,6 +176,7 @@ class Engine:
             lacking |= sieve.shape.unsure(stored, found.where(found.stage == stage))
         short = np.flatnonzero(lacking & ~is_all & self.can_rank(scenario, queries))
         if len(short):
+            self.rankings += len(short)
             found = found.where(~(np.isin(found.row, short) & (found.stage == stage)))
             for lens, rows in sieve.looks(short):
                 part = self.recommender.rank(rows_of(queries, rows), scenario, within=lens.within)
