@@ -92,7 +92,7 @@ def _bounds(matrix: "Rows[Any]", limit: int) -> NDArray[np.float32]:
     starts = matrix.indptr[:-1].astype(np.int64)
     runs = np.diff(matrix.indptr).astype(np.int64) // RUN
     bounds = np.full(matrix.shape[0], -np.inf, np.float32)
-    long = np.flatnonzero(runs >= limit)
+    long = np.flatnonzero(runs >= max(limit, 1))
     if not len(long):
         return bounds
     # Each run ends where the next one begins; what is left of a row, and rows in between, fall to runs of their own.

@@ -1,6 +1,7 @@
 """From purchases to a published bundle."""
 
 import importlib.metadata
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from training.input import PurchaseSource, Shop, read_shop
 from training.progress import Part, Steps
 from training.ranking import Trained, train_rankers
 from training.settings import TrainingSettings
+from training.tuning.chosen import Wish, choose
 from training.windows import horizon_of
 
 BLOCK = 64
@@ -49,6 +51,7 @@ class TrainingRequest:
     products: Path | None = None
     customers: Path | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)
+    tuning: Wish = field(default_factory=Wish)
     publish: bool = True
     force: bool = False
 
@@ -74,24 +77,32 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
         for note in shop.report.notes(registry.store / "rejects.parquet"):
             steps.say(note)
         champion = Champion.published(registry, steps.say)
-        recommender, trained, carts = fit(shop.data, request.settings, steps, champion)
+        of_champion = champion.manifest if champion else None
+        folder = registry.store / "tuning"
+        chosen = choose(request.tuning, shop.data, request.settings, folder, of_champion, steps)
+        settings = chosen.settings
+        recommender, trained, carts = fit(shop.data, settings, steps, champion)
         with steps.step("lists of all customers") as part:
-            lists = lists_of_all(recommender, request.settings, part)
+            lists = lists_of_all(recommender, settings, part)
         with steps.step("writing the bundle"), BundleWriter(work) as writer:
             add_model(writer, shop.data, recommender, lists)
             for name, ranker in trained.judging.items():
                 writer.add_document(f"judging.{name}.txt", ranker.text)
-            counts, of_champion = counts_of(shop.data), champion.manifest if champion else None
-            verdict = judge(trained.judgements, trained.beside, of_champion, counts, request.settings.gate)
+            if chosen.document is not None:
+                writer.add_document("tuning.json", json.dumps(chosen.document, indent=1) + "\n")
+            counts = counts_of(shop.data)
+            verdict = judge(trained.judgements, trained.beside, of_champion, counts, settings.gate)
             forced = request.force and not verdict.passed
             metrics = {
                 "input": shop.report.as_json(),
                 "backtest": {name: judgement.as_dict() for name, judgement in trained.judgements.items()},
                 "gate": verdict.as_dict(forced=forced),
                 "complements": carts,
+                "tuning": chosen.facts,
                 "importance": {name: ranker.importance() for name, ranker in recommender.rankers.items()},
             }
-            manifest = seal(writer, registry, shop.data, recommender, metrics, request.settings, now)
+            tables = {**settings.tables(), "tuned": chosen.values}
+            manifest = seal(writer, registry, shop.data, recommender, metrics, tables, now)
             if published := request.publish and (verdict.passed or forced):
                 why = f"forced: {verdict.reason}" if forced else "trained"
                 registry.publish(manifest.version, why=why, now=now)
@@ -192,7 +203,7 @@ def seal(
     data: TrainingData,
     recommender: Recommender,
     metrics: Mapping[str, Any],
-    settings: TrainingSettings,
+    settings: Mapping[str, Any],
     now: datetime,
 ) -> Manifest:
     """Write the manifest and move the bundle into the registry."""
@@ -202,7 +213,7 @@ def seal(
         window=(day_text(data.first_day), day_text(data.last_day)),
         counts=counts_of(data),
         settings={
-            **settings.tables(),
+            **settings,
             "horizon_days": recommender.statistics.horizon,
             "baselines": dict(recommender.baselines),
         },

@@ -53,6 +53,12 @@ class TrainingSettings:
         except SettingsError as error:
             raise SettingsError(f"{path}: {error}") from None
 
+    @staticmethod
+    def given(path: Path | None) -> frozenset[str]:
+        """The settings that the file names, as 'section.name'."""
+        tables = read_toml(path) if path is not None else {}
+        return frozenset(f"{name}.{key}" for name, table in tables.items() if isinstance(table, dict) for key in table)
+
     def tables(self) -> dict[str, Any]:
         """As JSON-able tables, for the manifest."""
         return asdict(self)

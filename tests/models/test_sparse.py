@@ -17,7 +17,7 @@ def sparse(table: list[list[float]]) -> "sp.csr_array":
     return sp.csr_array(np.array(table, np.float32))
 
 
-@given(dense, st.integers(1, 6))
+@given(dense, st.integers(0, 6))
 def test_top_of_rows_keeps_the_greatest_and_of_equals_the_first(table: list[list[float]], limit: int) -> None:
     found = top_of_rows(sparse(table), limit).toarray().tolist()
     expected = []
@@ -54,3 +54,7 @@ def test_nothing_at_all() -> None:
     assert look_up(empty, np.array([1]), np.array([2])).tolist() == [0.0]
     assert top_of_rows(empty, 2).nnz == 0
     assert segment_maxima(np.zeros(0, int), np.zeros(0), 2).tolist() == [0.0, 0.0]
+
+
+def test_top_none_of_a_long_row() -> None:
+    assert top_of_rows(sparse([[1.0, 2.0, 0.5, 3.0, 1.5] * 20]), 0).nnz == 0
