@@ -1,0 +1,1 @@
+"""Does it pay: control groups and arms, attribution, intervals, return on investment (docs/measure.md)."""
