@@ -12,7 +12,7 @@ from recsvc.cli.talk import progress, say, store_option
 from recsvc.i18n import LANGUAGES
 
 if TYPE_CHECKING:
-    from recsvc.offers.selection import OfferMaker
+    from recsvc.offers.run import Run
 
 campaign_argument = click.argument("campaign", type=click.Path(dir_okay=False, path_type=Path))
 locale_option = click.option(
@@ -46,6 +46,34 @@ def check(campaign: Path) -> None:
 
 
 @offers.command()
+@click.argument("name", required=False)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to NAME.toml.")
+def init(name: str | None, out: Path | None) -> None:
+    """Copy a ready campaign to start from; without a NAME, say which there are.
+
+    \b
+    Example:
+      recsvc offers init win-back
+    """
+    from models.errors import InputError
+    from recsvc.offers.ready import NAMES, ready_campaign
+
+    if name is None:
+        for known in NAMES:
+            click.echo(f"{known}: {ready_campaign(known).splitlines()[0].lstrip('# ')}")
+        return
+    text, place = ready_campaign(name), out or Path(f"{name}.toml")
+    try:
+        with place.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(f"{place} is there already; choose another --out") from None
+    except OSError as error:
+        raise InputError(f"{place}: {(error.strerror or str(error)).lower()}; choose another --out") from None
+    say(f"written: {place}; put your shop into [mail] and [link], then: recsvc offers check {place}")
+
+
+@offers.command()
 @campaign_argument
 @click.option("--customer", "customer_id", required=True, help="Whose mail.")
 @locale_option
@@ -61,11 +89,8 @@ def preview(campaign: Path, customer_id: str, locale: str | None, out: Path | No
     """
     from models.errors import InputError
     from recsvc.offers.preview import preview_mail
-    from recsvc.state import open_database
 
-    maker = _maker(campaign, locale, store)
-    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
-    mail, notes = preview_mail(maker, database, customer_id)
+    mail, notes = preview_mail(_run(campaign, locale, store), customer_id)
     for note in notes:
         say(f"note: {note}")
     say(f"subject: {mail.subject}")
@@ -88,8 +113,12 @@ def preview(campaign: Path, customer_id: str, locale: str | None, out: Path | No
 )
 @locale_option
 @click.option(
-    "--format", "formats", default="csv,jsonl", show_default=True, help="csv, jsonl, or both.",
+    "--to", "formats", default="csv,jsonl", show_default=True, help="Formats: csv, jsonl; several with commas.",
     callback=lambda _context, _option, value: _formats(value),
+)  # fmt: skip
+@click.option(
+    "--record/--no-record", default=True, show_default=True,
+    help="Write down who was offered what, which limits, caps and results go by.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary on stderr.")
@@ -100,6 +129,7 @@ def export(
     customers: Path | None,
     locale: str | None,
     formats: tuple[str, ...],
+    record: bool,
     as_json: bool,
     quiet: bool,
     store: Path,
@@ -113,36 +143,33 @@ def export(
     Example:
       recsvc offers export campaign.toml --out offers/
     """
-    from recsvc.offers.audience import Audience
     from recsvc.offers.export import export_offers
-    from recsvc.state import open_database
 
-    maker = _maker(campaign, locale, store)
-    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
-    audience = Audience.of(database, maker.campaign, customers)
+    run = _run(campaign, locale, store)
+    audience = run.audience(customers)
     with progress("Offers", audience.size, quiet=quiet) as meter:
-        summary = export_offers(audience, maker, out, formats=formats, advance=meter.advance)
+        summary = export_offers(run, audience, out, formats=formats, record=record, advance=meter.advance)
     if not quiet:
         say(f"{summary.written} offers with {summary.items} items written to {', '.join(map(str, summary.files))}")
-        for reason, count in summary.left_out.most_common():
-            say(f"left out: {count} ({reason})")
-        say(f"with a fallback: {summary.with_fallback}; without a profile: {summary.not_personal}")
+        for line in summary.lines():
+            say(line)
     if as_json:
         click.echo(orjson.dumps(summary.as_json()))
 
 
-def _maker(path: Path, locale: str | None, store: Path) -> "OfferMaker":
-    from models.errors import InputError
+def _run(path: Path, locale: str | None, store: Path, now: datetime | None = None) -> "Run":
     from models.registry import Registry
     from recsvc.engine import Engine
+    from recsvc.http.signing import read_secret
     from recsvc.offers.campaign import load_campaign
-    from recsvc.offers.selection import OfferMaker
+    from recsvc.offers.run import Run
+    from recsvc.state import open_database
 
     campaign = load_campaign(path)
-    if locale is not None and locale not in campaign.texts:
-        raise InputError(f"{path} has no [mail.{locale}]; it speaks {', '.join(campaign.texts)}")
     engine = Engine.from_bundle(Registry(store).open(verify=False))
-    return OfferMaker(campaign, engine, now=datetime.now(UTC), locale=locale)
+    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    secret = read_secret(os.environ.get("RECSVC_SECRET"), store)
+    return Run.of(campaign, engine, database, secret, now=now or datetime.now(UTC), locale=locale)
 
 
 def _formats(value: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from recsvc.plain import one_line
 
@@ -76,6 +77,29 @@ def parse_points(value: object) -> int | None:
     return int(points)
 
 
+def parse_email_basis(value: object) -> str | None:
+    """consent, or existing_customer: an address got with a sale, which may be written to about similar goods."""
+    basis = _text(value, "email_basis").strip().lower()
+    if basis not in ("", "consent", "existing_customer"):
+        raise FieldError("email_basis is neither consent nor existing_customer")
+    return basis or None
+
+
+def parse_consent_at(value: object) -> datetime | None:
+    """When the customer agreed, with date and time; naive time is UTC."""
+    if isinstance(value, datetime):
+        moment = value
+    else:
+        text = _text(value, "consent_at").strip()
+        if not text:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise FieldError("consent_at is not a time such as 2026-03-01T09:03:11Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _parse_flag(value: object, column: str) -> bool:
     if value is None:
         return False
@@ -117,4 +141,7 @@ PARSERS: Mapping[str, Callable[[object], object]] = {
     "tracking_ok": lambda value: _parse_flag(value, "tracking_ok"),
     "tier": parse_tier,
     "points": parse_points,
+    "segment": lambda value: _short_text(value, "segment", LONGEST_TIER),
+    "email_basis": parse_email_basis,
+    "consent_at": parse_consent_at,
 }

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.errors import InputError
+from recsvc.customers.consent import log_changes
 from recsvc.customers.fields import PARSERS, FieldError
 from recsvc.customers.files import CustomerFile, Row
 from recsvc.state import writing
@@ -47,14 +48,18 @@ def import_customers(
     """Insert or update one customer a row, in transactions of BLOCK rows, so that others can write in between.
 
     Only the columns that the file has are changed for a customer already known; a new one gets no consent that the
-    file does not give. `advance` is told of each number of rows done. Raises InputError when no row can be used.
+    file does not give. What changes of a consent is logged. Who objected by the unsubscribe link stays unwritten to,
+    unless the file's consent_at is later than that. `advance` is told of each number of rows done. Raises InputError
+    when no row can be used.
     """
     summary = ImportSummary(columns=file.columns, ignored_columns=file.ignored)
     statement = _upsert(engine.dialect.name, file.columns)
     for block in _blocks(file, summary):
         if block:
+            rows = [{**row, "updated_at": now} for row in block.values()]
             with writing(engine) as connection:
-                connection.execute(statement, [{**row, "updated_at": now} for row in block.values()])
+                log_changes(connection, rows, source=f"import of {file.path.name}", now=now)
+                connection.execute(statement, rows)
         advance(BLOCK)
     if not summary.rows:
         raise InputError(f"{file.path} has a header but no rows")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -10,7 +11,8 @@ from recsvc.state.schema import customers
 BLOCK = 1_000  # rows read at once; PostgreSQL and SQLite both take this many ids in one IN list
 _COLUMNS = (
     customers.c.customer_id, customers.c.email, customers.c.first_name, customers.c.locale, customers.c.email_ok,
-    customers.c.profiling_ok, customers.c.tier,
+    customers.c.profiling_ok, customers.c.tier, customers.c.tracking_ok, customers.c.segment, customers.c.points,
+    customers.c.email_basis, customers.c.consent_at, customers.c.objected_at,
 )  # fmt: skip
 
 
@@ -25,6 +27,13 @@ class Customer:
     email_ok: bool = False
     profiling_ok: bool = False
     tier: str | None = None
+    tracking_ok: bool = False
+    segment: str | None = None
+    points: int | None = None
+    email_basis: str | None = None
+    consent_at: datetime | None = None
+    objected_at: datetime | None = None
+    seen: frozenset[str] = frozenset()  # items of the last mails, which this one leaves out
 
 
 def count_customers(engine: sa.Engine) -> int:

@@ -1,9 +1,10 @@
-"""Who gets a campaign's mail: those on its list, of its languages and tiers, who agreed to mail and have an address."""
+"""Who gets a campaign's mail: those on its list whom its rules let in, who agreed to mail and have an address."""
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -12,59 +13,112 @@ import sqlalchemy as sa
 
 from models.errors import InputError
 from models.strings import hash_id
+from recsvc.customers.consent import NO_CONSENT, refusal_to_mail
 from recsvc.customers.fields import is_email
 from recsvc.customers.files import open_customer_file
+from recsvc.customers.suppression import Suppressions
 from recsvc.customers.table import BLOCK, Customer, all_customers, count_customers, find_customers
 from recsvc.i18n import translator
 from recsvc.offers.campaign import Campaign
+from recsvc.offers.holdout import held_out
+from recsvc.offers.ledger import FREE_TO_EXPORT, Recent, recent_mails
+from recsvc.offers.targeting import Targeting
 
+__all__ = ["NO_CONSENT", "Audience"]
 NOT_KNOWN, NOT_READABLE = "not in the customer table", "row of the list not readable"
-OTHER_LANGUAGE, OTHER_TIER = "another language", "another tier"
-NO_CONSENT, NO_EMAIL = "no consent to e-mail", "no e-mail address"
+OTHER_LANGUAGE, OTHER_TIER, OTHER_SEGMENT = "another language", "another tier", "another segment"
+NO_EMAIL, TOO_MANY_MAILS, MAILED, HELD_OUT = "no e-mail address", "enough mails already", "mailed already", "held out"
+NEVER = Recent()
 
 
 @dataclass
 class Audience:
-    """The customers of one export: `size` will be looked at, `left_out` counts by reason who is not written to."""
+    """The customers of one campaign: `size` will be looked at, `left_out` counts by reason who is not written to.
+
+    `held_out` collects the ids of the holdout until somebody writes them down and empties it.
+    """
 
     database: sa.Engine
     campaign: Campaign
-    ids: Path | None
+    targeting: Targeting
+    suppressions: Suppressions
+    now: datetime
+    free: tuple[str, ...] = FREE_TO_EXPORT  # states of this edition's mail from which one may go on
+    ids: Path | None = None
     size: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    held_out: list[str] = field(default_factory=list)
     _first: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
 
-    @classmethod
-    def of(cls, database: sa.Engine, campaign: Campaign, ids: Path | None = None) -> "Audience":
-        """`ids` takes the place of the campaign's list. Raises InputError for an empty table or a list without ids."""
-        size = count_customers(database)
-        if not size:
+    def open(self, ids: Path | None = None) -> "Audience":
+        """Count who will be looked at; `ids` takes the place of the campaign's list.
+
+        Raises InputError for an empty table or a list without ids.
+        """
+        self.size = count_customers(self.database)
+        if not self.size:
             raise InputError("the customer table is empty; fill it with `recsvc customers import FILE`")
-        audience = cls(database, campaign, ids if ids is not None else campaign.audience_file, size)
-        if audience.ids is not None:
-            audience._index(audience.ids)
-        return audience
+        self.ids = ids if ids is not None else self.campaign.audience_file
+        if self.ids is not None:
+            self._index(self.ids)
+        return self
 
     def customers(self) -> Iterator[Customer]:
         """Those who may be written to, each once: in the order of the list, or of the ids where there is no list."""
-        for customer in self._listed():
-            reason = self.refusal(customer)
-            if reason is None:
-                yield customer
-            else:
+        listed = iter(self._listed())
+        while block := list(islice(listed, BLOCK)):
+            yield from self.fit(block)
+
+    def fit(self, block: Sequence[Customer]) -> Iterator[Customer]:
+        """Those of up to BLOCK customers who may be written to, with what their last mails showed."""
+        recent, suppressed = self._looked_up(block)
+        for customer in block:
+            known = recent.get(customer.customer_id, NEVER)
+            reason = self._refusal(customer, known, suppressed)
+            if reason is not None:
                 self.left_out[reason] += 1
+            elif known.items:
+                yield replace(customer, seen=known.items)
+            else:
+                yield customer
 
     def refusal(self, customer: Customer) -> str | None:
-        """Why this customer gets nothing, if so."""
+        """Why this customer gets nothing, if so; the holdout is a reason too."""
+        recent, suppressed = self._looked_up([customer])
+        held = len(self.held_out)
+        reason = self._refusal(customer, recent.get(customer.customer_id, NEVER), suppressed)
+        del self.held_out[held:]
+        return reason
+
+    def _looked_up(self, block: Sequence[Customer]) -> tuple[dict[str, Recent], set[str]]:
+        with self.database.connect() as connection:
+            recent = recent_mails(connection, self.campaign, [one.customer_id for one in block], now=self.now)
+        return recent, self.suppressions.among(customer.email for customer in block if customer.email)
+
+    def _refusal(self, customer: Customer, recent: Recent, suppressed: set[str]) -> str | None:
         rules = self.campaign.audience
         if rules.languages and translator(customer.locale or self.campaign.head.locale).language not in rules.languages:
             return OTHER_LANGUAGE
         if rules.tier and customer.tier not in rules.tier:
             return OTHER_TIER
-        if not customer.email_ok:
-            return NO_CONSENT
+        if rules.segment and customer.segment not in rules.segment:
+            return OTHER_SEGMENT
+        reason = refusal_to_mail(customer, suppressed=bool(customer.email) and customer.email in suppressed)
+        if reason is not None:
+            return reason
         if not customer.email or not is_email(customer.email):
             return NO_EMAIL
+        reason = self.targeting.refusal(customer.customer_id, profiling_ok=customer.profiling_ok)
+        if reason is not None:
+            return reason
+        if self.campaign.limits.most_mails and recent.mails >= self.campaign.limits.most_mails:
+            return TOO_MANY_MAILS
+        if recent.state is not None and recent.state not in self.free:
+            return MAILED
+        holdout = self.campaign.holdout
+        if held_out(holdout.share, holdout.salt, self.campaign.id, customer.customer_id):
+            self.held_out.append(customer.customer_id)
+            return HELD_OUT
         return None
 
     def _index(self, path: Path) -> None:

@@ -1,13 +1,15 @@
 """The check before a campaign: files, templates and the links that the law wants, tried out on a made-up reader."""
 
 import html
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from models.errors import InputError
 from recsvc.customers.files import open_customer_file
 from recsvc.i18n import format_price, translator
-from recsvc.offers.campaign import Campaign
-from recsvc.offers.mail import MJML_NAME, TEXT_NAME, MailRenderer
+from recsvc.offers.benefits.chooser import benefits_of
+from recsvc.offers.campaign import Campaign, Texts
+from recsvc.offers.mail import MJML_NAME, TEXT_NAME, Mail, MailRenderer
 from recsvc.offers.offer import Offer, OfferItem, OfferSlot
 from recsvc.offers.wording import default_heading, fill
 
@@ -24,32 +26,34 @@ def check_campaign(campaign: Campaign) -> list[str]:
     folder = campaign.template_folder
     if folder is not None and not any((folder / name).is_file() for name in (MJML_NAME, TEXT_NAME)):
         raise InputError(f"templates in [mail] is {folder}, which has neither {MJML_NAME} nor {TEXT_NAME}")
+    if campaign.benefit.file:
+        benefits_of(campaign)
     renderer = MailRenderer(campaign, today=datetime.now(UTC).date())
     notes = []
     for language, texts in campaign.texts.items():
         offer = sample_offer(campaign, language)
         mail = renderer.render(offer)
         for key in NEEDED_LINKS:
-            url = getattr(campaign.sender, key)
+            url = offer.unsubscribe_url if key == "unsubscribe_url" else getattr(campaign.sender, key)
             for name, body in ((MJML_NAME, html.unescape(mail.html)), (TEXT_NAME, mail.text)):
                 if url not in body:
                     raise InputError(f"the template {name} does not show {{{{ {key} }}}}; a mail must have this link")
-        if mail.dropped:
-            notes.append(
-                f"{language}: the mail has room for {len(offer.items) - mail.dropped} of {len(offer.items)} items"
-            )
-        if len(offer.subject) > LONGEST_SUBJECT:
-            notes.append(
-                f"[mail.{language}] subject: {len(offer.subject)} characters; phones cut after {LONGEST_SUBJECT}"
-            )
-        if not texts.preheader:
-            notes.append(f"[mail.{language}] has no preheader, the line that inboxes show after the subject")
-        elif len(offer.preheader) not in PREHEADER:
-            notes.append(f"[mail.{language}] preheader: {len(offer.preheader)} characters; 40 to 110 are shown well")
+        notes += _could_be_better(language, texts, offer, mail)
     mute = sorted(campaign.audience.languages - set(campaign.texts))
     if mute:
         notes.append(f"locale in [audience] has {', '.join(mute)}, which is written to in {campaign.head.locale}")
     return notes
+
+
+def _could_be_better(language: str, texts: Texts, offer: Offer, mail: Mail) -> Iterator[str]:
+    if mail.dropped:
+        yield f"{language}: the mail has room for {len(offer.items) - mail.dropped} of {len(offer.items)} items"
+    if len(offer.subject) > LONGEST_SUBJECT:
+        yield f"[mail.{language}] subject: {len(offer.subject)} characters; phones cut after {LONGEST_SUBJECT}"
+    if not texts.preheader:
+        yield f"[mail.{language}] has no preheader, the line that inboxes show after the subject"
+    elif len(offer.preheader) not in PREHEADER:
+        yield f"[mail.{language}] preheader: {len(offer.preheader)} characters; 40 to 110 are shown well"
 
 
 def sample_offer(campaign: Campaign, language: str) -> Offer:
@@ -96,4 +100,5 @@ def sample_offer(campaign: Campaign, language: str) -> Offer:
         greeting=fill(texts.greeting, "", first_name="Alexandra", item="Sample product 1"),
         intro=fill(texts.intro, "", first_name="Alexandra", item="Sample product 1"),
         slots=slots,
+        unsubscribe_url=campaign.sender.unsubscribe_url or f"{campaign.sender.service_url.rstrip('/')}/u/sample",
     )

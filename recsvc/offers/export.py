@@ -8,8 +8,11 @@ from pathlib import Path
 from models.errors import RefusedError
 from recsvc.customers.table import Customer
 from recsvc.offers.audience import Audience
-from recsvc.offers.selection import OfferMaker
+from recsvc.offers.ledger import finish_export, holdout_rows, mail_row, write_rows
+from recsvc.offers.offer import Offer
+from recsvc.offers.run import Run
 from recsvc.offers.writing import offer_files
+from recsvc.state import writing
 
 NO_ITEMS = "no items"
 
@@ -26,7 +29,18 @@ class ExportSummary:
     not_personal: int = 0
     items: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    benefits: Counter[str] = field(default_factory=Counter)
     files: list[Path] = field(default_factory=list)
+
+    def count(self, offer: Offer) -> None:
+        """One more offer."""
+        self.written += 1
+        self.items += len(offer.items)
+        self.not_personal += not offer.personal
+        self.with_fallback += any(slot.fallback for slot in offer.slots)
+        self.benefits.update(benefit.benefit_id for benefit in offer.benefits)
+        if offer.no_benefit:
+            self.benefits[f"none: {offer.no_benefit}"] += 1
 
     def as_json(self) -> dict[str, object]:
         """As `--json` prints it; the share of fallbacks is of the offers written, 0 to 1."""
@@ -36,44 +50,66 @@ class ExportSummary:
             "written": self.written,
             "items": self.items,
             "left_out": dict(self.left_out.most_common()),
+            "benefits": dict(self.benefits.most_common()),
             "fallback_share": round(self.with_fallback / self.written, 4) if self.written else 0.0,
             "not_personal": self.not_personal,
             "files": [str(path) for path in self.files],
         }
 
+    def lines(self) -> list[str]:
+        """As it is told to people."""
+        told = [f"left out: {count} ({reason})" for reason, count in self.left_out.most_common()]
+        told += [f"benefit: {count} × {name}" for name, count in self.benefits.most_common()]
+        return [*told, f"with a fallback: {self.with_fallback}; without a profile: {self.not_personal}"]
+
 
 def export_offers(
+    run: Run,
     audience: Audience,
-    maker: OfferMaker,
     folder: Path,
     *,
     formats: tuple[str, ...],
+    record: bool = True,
     advance: Callable[[int], None] = lambda _: None,
 ) -> ExportSummary:
     """Write one offer a customer to `folder`; memory does not grow with the audience.
 
-    Raises RefusedError, and leaves the files of an earlier export alone, when nobody is left to write to.
+    With `record`, the book of mails gets a row an offer, and one for each customer of the holdout. Raises RefusedError,
+    and leaves the files of an earlier export alone, when nobody is left to write to.
     """
-    summary = ExportSummary(campaign=maker.campaign.id, model_version=maker.engine.version, left_out=audience.left_out)
-    with offer_files(folder, maker.campaign, formats) as (writers, finals):
-        for offer in maker.offers(_counted(audience, advance)):
-            if not offer.items:
-                summary.left_out[NO_ITEMS] += 1
-                continue
-            for writer in writers:
-                writer.write(offer)
-            summary.written += 1
-            summary.items += len(offer.items)
-            summary.not_personal += not offer.personal
-            summary.with_fallback += any(slot.fallback for slot in offer.slots)
+    campaign, version = run.campaign, run.engine.version
+    summary = ExportSummary(campaign=campaign.id, model_version=version, left_out=audience.left_out)
+    with offer_files(folder, campaign, formats) as (writers, finals):
+        for block in run.offers(counted(audience, advance), reserve=record):
+            offers = [offer for _, offer in block if offer.items]
+            if len(offers) < len(block):
+                summary.left_out[NO_ITEMS] += len(block) - len(offers)
+            rows = [mail_row(campaign, offer, "claimed", run.now) for offer in offers]
+            rows += holdout_rows(campaign, audience.held_out, version, run.now)
+            audience.held_out.clear()
+            if record:
+                with writing(run.database) as connection:
+                    write_rows(connection, rows)
+            for offer in offers:
+                for writer in writers:
+                    writer.write(offer)
+                summary.count(offer)
         if not summary.written:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in summary.left_out.most_common())
-            raise RefusedError(f"nobody to write to, so no file was written; left out: {reasons}")
+            raise RefusedError(f"nobody to write to, so no file was written; left out: {_reasons(summary.left_out)}")
+    if record:
+        with writing(run.database) as connection:
+            write_rows(connection, holdout_rows(campaign, audience.held_out, version, run.now))
+            finish_export(connection, campaign, run.now)
     summary.files = finals
     return summary
 
 
-def _counted(audience: Audience, advance: Callable[[int], None]) -> Iterator[Customer]:
+def _reasons(left_out: Counter[str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in left_out.most_common() if count)
+
+
+def counted(audience: Audience, advance: Callable[[int], None]) -> Iterator[Customer]:
+    """The audience's customers; `advance` is told of everyone looked at, those left out too."""
     done = 0
     for yielded, customer in enumerate(audience.customers(), 1):
         yield customer

@@ -14,7 +14,7 @@ from mjml import mjml2html
 from models.errors import InputError
 from recsvc.i18n import format_date, translator
 from recsvc.offers.campaign import Campaign
-from recsvc.offers.offer import Offer, OfferItem, OfferSlot
+from recsvc.offers.offer import Offer, OfferBenefit, OfferItem, OfferSlot
 from recsvc.offers.sandbox import MailEnvironment
 from recsvc.plain import shortened
 
@@ -70,8 +70,8 @@ class MailRenderer:
     def __init__(self, campaign: Campaign, *, today: date) -> None:
         self.campaign = campaign
         self.today = today
-        self._html_environment = MailEnvironment(autoescape=True, plain=(Tile, Block))
-        self._text_environment = MailEnvironment(autoescape=False, plain=(Tile, Block))
+        self._html_environment = MailEnvironment(autoescape=True, plain=(Tile, Block, OfferBenefit))
+        self._text_environment = MailEnvironment(autoescape=False, plain=(Tile, Block, OfferBenefit))
         self._compiled: dict[str, tuple[Template, Template]] = {}
         self._dates: dict[str, str] = {}
 
@@ -108,6 +108,7 @@ class MailRenderer:
             "greeting": offer.greeting,
             "intro": offer.intro,
             "personal": offer.personal,
+            "benefits": offer.benefits,
             "slots": blocks,
             "has_prices": any(tile.price for block in blocks for tile in block.items),
             "date": self._dates[offer.locale],
@@ -115,7 +116,7 @@ class MailRenderer:
             "shop_url": sender.shop_url,
             "imprint_url": sender.imprint_url,
             "privacy_url": sender.privacy_url,
-            "unsubscribe_url": sender.unsubscribe_url,
+            "unsubscribe_url": offer.unsubscribe_url or sender.unsubscribe_url,
             "conditions_url": sender.conditions_url,
         }
 

@@ -1,11 +1,15 @@
 """What one customer is offered, ready to be written out: every text in the reader's language, every link checked."""
 
 from dataclasses import dataclass
+from math import nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferItem:
-    """`price` is as the locale writes it, `amount` the number; '' and None where none is known. `image` may be ''."""
+    """`price` is as the locale writes it, `amount` the number; '' and None where none is known. `image` may be ''.
+
+    `chance` is the calibrated probability that the reader buys it, NaN where the list has none.
+    """
 
     item_id: str
     title: str
@@ -17,6 +21,7 @@ class OfferItem:
     category: str
     reason: str
     source: str
+    chance: float = nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,21 @@ class OfferSlot:
     heading: str
     fallback: str | None
     items: tuple[OfferItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferBenefit:
+    """A benefit in the reader's language; `until` is its last day as the locale writes it, `why` says why it is this
+    one and is for the shop's eyes."""
+
+    benefit_id: str
+    kind: str
+    text: str
+    conditions: str
+    conditions_url: str
+    until: str
+    code: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +67,9 @@ class Offer:
     greeting: str
     intro: str
     slots: tuple[OfferSlot, ...]
+    benefits: tuple[OfferBenefit, ...] = ()
+    unsubscribe_url: str = ""
+    no_benefit: str = ""  # why there is none, where the campaign has some
 
     @property
     def items(self) -> tuple[OfferItem, ...]:

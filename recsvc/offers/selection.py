@@ -4,13 +4,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
+from math import nan
 
+from models.scenarios import RANKED_BY
 from recsvc.customers.table import Customer
 from recsvc.engine import Answer, AnsweredItem, Engine, Query
 from recsvc.i18n import format_price, translator
 from recsvc.offers.campaign import Campaign, Slot
 from recsvc.offers.links import product_link, web_url, with_parameters
 from recsvc.offers.offer import Offer, OfferItem, OfferSlot
+from recsvc.offers.tokens import MailTokens
 from recsvc.offers.wording import default_greeting, default_heading, fill
 from recsvc.plain import one_line
 
@@ -23,17 +26,32 @@ MOST_CACHED = 200_000
 
 
 class OfferMaker:
-    """Makes the offers of one campaign from one engine at one moment; `locale` writes to everybody in that one."""
+    """Makes the offers of one campaign from one engine at one moment; `locale` writes to everybody in that one.
 
-    def __init__(self, campaign: Campaign, engine: Engine, *, now: datetime, locale: str | None = None) -> None:
+    `tokens` makes each reader's own links; without them the mail is only to be looked at.
+    """
+
+    def __init__(
+        self, campaign: Campaign, engine: Engine, *, now: datetime, locale: str | None = None,
+        tokens: MailTokens | None = None,
+    ) -> None:  # fmt: skip
         self.campaign = campaign
         self.engine = engine
         self.now = now
         self.locale = locale
+        self._tokens = tokens if campaign.sender.service_url else None
+        self._service = campaign.sender.service_url.rstrip("/")
+        # Of these lists the scores are probabilities of a purchase.
+        rankers = engine.recommender.rankers
+        self._calibrated = {scenario for scenario, ranker in RANKED_BY.items() if ranker in rankers}
         self._links: dict[tuple[str, str], str] = {}
 
     def offers(self, customers: Iterable[Customer]) -> Iterator[Offer]:
         """One offer a customer, in order; one without any items where no slot could be filled."""
+        return (offer for _, offer in self.paired(customers))
+
+    def paired(self, customers: Iterable[Customer]) -> Iterator[tuple[Customer, Offer]]:
+        """The same, each with its reader."""
         waiting: deque[Customer] = deque()
 
         def queries() -> Iterator[Query]:
@@ -43,23 +61,26 @@ class OfferMaker:
 
         answers = self.engine.recommend_many(queries(), now=self.now)
         while of_one := list(islice(answers, len(self.campaign.slots))):
-            yield self._offer(waiting.popleft(), of_one)
+            customer = waiting.popleft()
+            yield customer, self._offer(customer, of_one)
 
     def _queries(self, customer: Customer) -> Iterator[Query]:
         locale = self.locale_of(customer)
+        distinct = self.campaign.limits.distinct
+        seen = tuple(sorted(customer.seen))
         asked = 0
         for slot in self.campaign.slots:
             # Earlier slots may have taken as many as they hold; asked for so many more, this one is full all the same.
-            asked += slot.n
+            asked = asked + slot.n if distinct else slot.n
+            personal, scenario, items = customer.customer_id, slot.scenario, ()
             if not customer.profiling_ok:
-                yield Query(scenario="popular", n=asked, locale=locale)
-            elif slot.scenario in OF_LAST_ORDER:
-                bought = self.engine.last_bought(customer.customer_id)[:MOST_LAST_BOUGHT]
-                yield Query(
-                    customer_id=customer.customer_id, items=bought, scenario=slot.scenario, n=asked, locale=locale
-                )
-            else:
-                yield Query(customer_id=customer.customer_id, scenario=slot.scenario, n=asked, locale=locale)
+                personal, scenario = None, "popular"
+            elif scenario in OF_LAST_ORDER:
+                items = self.engine.last_bought(customer.customer_id)[:MOST_LAST_BOUGHT]
+            yield Query(
+                customer_id=personal, items=items, scenario=scenario, n=asked, locale=locale, exclude=seen,
+                filter=slot.condition, diversity=slot.diversity,
+            )  # fmt: skip
 
     def locale_of(self, customer: Customer) -> str:
         """What this customer is written in."""
@@ -71,8 +92,14 @@ class OfferMaker:
         taken: set[str] = set()
         slots: list[OfferSlot] = []
         for slot, answer in zip(self.campaign.slots, answers, strict=True):
+            if not self.campaign.limits.distinct:
+                taken = set()
             chosen = self._choose(slot, answer, taken, personal=customer.profiling_ok)
-            items = tuple(self._item(slot, item, locale) for item in chosen)
+            calibrated = customer.profiling_ok and slot.scenario in self._calibrated
+            items = tuple(
+                self._item(slot, item, locale, item.score if calibrated and item.source != answer.fallback else nan)
+                for item in chosen
+            )
             if customer.profiling_ok:
                 heading = slot.heading_in(words.language) or default_heading(slot.scenario, words)
                 scenario, fallback = slot.scenario, answer.fallback if items else None
@@ -102,7 +129,14 @@ class OfferMaker:
             greeting=fill(greeting, without_name, first_name=customer.first_name, item=first),
             intro=fill(texts.intro, texts.intro_without_name, first_name=customer.first_name, item=first),
             slots=tuple(slots),
+            unsubscribe_url=self._unsubscribe_url(customer.customer_id),
         )
+
+    def _unsubscribe_url(self, customer_id: str) -> str:
+        """The reader's own link, which one click obeys; without a service the shop's page."""
+        if self._tokens is None:
+            return self.campaign.sender.unsubscribe_url or self.campaign.sender.shop_url
+        return f"{self._service}/u/{self._tokens.unsubscribe(customer_id)}"
 
     def _choose(self, slot: Slot, answer: Answer, taken: set[str], *, personal: bool) -> list[AnsweredItem]:
         """The first n of an answer that no earlier slot has; adds them, and what they are variants of, to `taken`."""
@@ -123,7 +157,7 @@ class OfferMaker:
                 break
         return chosen
 
-    def _item(self, slot: Slot, item: AnsweredItem, locale: str) -> OfferItem:
+    def _item(self, slot: Slot, item: AnsweredItem, locale: str, chance: float) -> OfferItem:
         product = item.product
         amount = product.price if product.sale_price is None else product.sale_price
         return OfferItem(
@@ -137,6 +171,7 @@ class OfferMaker:
             category=one_line(product.product_type.rpartition(">")[2]),
             reason=item.reason,
             source=item.source,
+            chance=chance,
         )
 
     def _link(self, slot: Slot, item_id: str, link: str) -> str:

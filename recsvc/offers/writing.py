@@ -12,12 +12,13 @@ import orjson
 
 from models.errors import InputError, RefusedError
 from recsvc.offers.campaign import Campaign
-from recsvc.offers.offer import Offer, OfferItem
+from recsvc.offers.offer import Offer, OfferBenefit, OfferItem
 
 FORMATS = ("csv", "jsonl")
 CUSTOMER_COLUMNS = (
     "customer_id", "email", "first_name", "locale", "campaign", "model_version", "personal",
-    "subject", "preheader", "greeting", "intro",
+    "subject", "preheader", "greeting", "intro", "unsubscribe_url", "benefit_id", "benefit_text",
+    "benefit_conditions", "benefit_conditions_url", "benefit_until", "benefit_code", "benefit_why",
 )  # fmt: skip
 ITEM_COLUMNS = ("id", "title", "price", "price_value", "currency", "image", "link", "reason", "source")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -144,6 +145,22 @@ def as_json(offer: Offer) -> dict[str, object]:
             }
             for slot in offer.slots
         ],
+        "benefits": [_benefit_as_json(benefit) for benefit in offer.benefits],
+        "no_benefit": offer.no_benefit or None,
+        "unsubscribe_url": offer.unsubscribe_url,
+    }
+
+
+def _benefit_as_json(benefit: OfferBenefit) -> dict[str, object]:
+    return {
+        "id": benefit.benefit_id,
+        "kind": benefit.kind,
+        "text": benefit.text,
+        "conditions": benefit.conditions or None,
+        "conditions_url": benefit.conditions_url or None,
+        "until": benefit.until or None,
+        "code": benefit.code or None,
+        "why": benefit.why,
     }
 
 
@@ -161,11 +178,20 @@ def _item_as_json(item: OfferItem) -> dict[str, object]:
     }
 
 
+def _benefit_cells(offer: Offer) -> list[str]:
+    """One cell a column for all of a mail's benefits; of several, each on its side of a ' | '."""
+    if not offer.benefits:
+        return ["", "", "", "", "", "", offer.no_benefit]
+    columns = ("benefit_id", "text", "conditions", "conditions_url", "until", "code", "why")
+    return [" | ".join(getattr(benefit, name) for benefit in offer.benefits) for name in columns]
+
+
 def _cells(offer: Offer, widths: list[int]) -> list[str]:
     texts = [
         offer.customer_id, offer.email or "", offer.first_name or "", offer.locale, offer.campaign_id,
         offer.model_version, "true" if offer.personal else "false",
-        offer.subject, offer.preheader, offer.greeting, offer.intro,
+        offer.subject, offer.preheader, offer.greeting, offer.intro, offer.unsubscribe_url,
+        *_benefit_cells(offer),
     ]  # fmt: skip
     for slot, width in zip(offer.slots, widths, strict=True):
         texts.append(slot.heading)

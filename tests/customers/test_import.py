@@ -39,7 +39,7 @@ def bring_in(database: sa.Engine, path: Path, content: str | bytes, now: datetim
 
 def table(database: sa.Engine) -> list[tuple[object, ...]]:
     with database.connect() as connection:
-        return [tuple(row) for row in connection.execute(sa.select(customers).order_by(customers.c.customer_id))]
+        return [tuple(row)[:10] for row in connection.execute(sa.select(customers).order_by(customers.c.customer_id))]
 
 
 def test_a_csv_row_becomes_a_customer(database: sa.Engine, tmp_path: Path) -> None:

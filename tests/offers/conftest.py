@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from models.registry import Registry
 from recsvc.engine import Engine
 from recsvc.offers.campaign import load_campaign
+from recsvc.offers.run import Run
 from recsvc.offers.selection import OfferMaker
 from recsvc.state import open_database
 from tests.conftest_shop import run_recsvc
@@ -71,3 +72,8 @@ def fixture_database(shop_store: Path) -> Iterator[sa.Engine]:
 def fixture_maker(shop_store: Path, campaign_file: Path) -> OfferMaker:
     engine = Engine.from_bundle(Registry(shop_store).open())
     return OfferMaker(load_campaign(campaign_file), engine, now=NOW)
+
+
+@pytest.fixture(name="run")
+def fixture_run(maker: OfferMaker, database: sa.Engine) -> Run:
+    return Run.of(maker.campaign, maker.engine, database, b"a secret of the tests", now=NOW)

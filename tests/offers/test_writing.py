@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from recsvc.customers.table import Customer
-from recsvc.offers.audience import Audience
 from recsvc.offers.export import export_offers
 from recsvc.offers.offer import Offer
+from recsvc.offers.run import Run
 from recsvc.offers.selection import OfferMaker
 from tests.conftest_shop import run_recsvc
 from tests.offers.conftest import NOW, export
@@ -53,20 +52,18 @@ def test_files_are_for_their_owner_alone(shop_store: Path, campaign_file: Path, 
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_an_export_that_breaks_leaves_the_old_files(
-    database: sa.Engine, maker: OfferMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "out"
-    export_offers(Audience.of(database, maker.campaign), maker, out, formats=("jsonl",))
+def test_an_export_that_breaks_leaves_the_old_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, maker = tmp_path / "out", run.maker
+    export_offers(run, run.audience(), out, formats=("jsonl",))
     before = (out / "golden.jsonl").read_bytes()
 
-    def breaks(customers: Iterator[Customer]) -> Iterator[Offer]:
-        yield next(OfferMaker(maker.campaign, maker.engine, now=NOW).offers(customers))
+    def breaks(customers: Iterator[Customer]) -> Iterator[tuple[Customer, Offer]]:
+        yield next(OfferMaker(maker.campaign, maker.engine, now=NOW).paired(customers))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(maker, "offers", breaks)
+    monkeypatch.setattr(maker, "paired", breaks)
     with pytest.raises(KeyboardInterrupt):
-        export_offers(Audience.of(database, maker.campaign), maker, out, formats=("jsonl",))
+        export_offers(run, run.audience(), out, formats=("jsonl",))
     assert [path.name for path in out.iterdir()] == ["golden.jsonl"]
     assert (out / "golden.jsonl").read_bytes() == before
 
@@ -102,6 +99,6 @@ def test_a_folder_that_cannot_be_made_is_an_error(shop_store: Path, campaign_fil
 
 
 def test_an_unknown_format_is_an_error(shop_store: Path, campaign_file: Path, tmp_path: Path) -> None:
-    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path, "--format", "xlsx")
+    result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", tmp_path, "--to", "xlsx")
     assert result.exit_code == 2
     assert "'xlsx' is none of csv, jsonl" in result.stderr

@@ -1,0 +1,144 @@
+"""Gives each offer of a campaign the benefit that is expected to earn most, within caps and budgets."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from math import isnan
+
+import sqlalchemy as sa
+
+from models.errors import SettingsError
+from recsvc.customers.table import Customer
+from recsvc.engine import Engine
+from recsvc.i18n import translator
+from recsvc.offers.benefits.eligible import Rules
+from recsvc.offers.benefits.profit import Eligible, Valued, Ware, valued
+from recsvc.offers.benefits.reserve import Given, Wish, reserve
+from recsvc.offers.benefits.schema import BenefitFile, load_benefits
+from recsvc.offers.benefits.words import benefit_conditions, benefit_text, last_day
+from recsvc.offers.campaign import Campaign
+from recsvc.offers.offer import Offer, OfferBenefit
+from recsvc.offers.tokens import MailTokens
+
+DOES_NOT_PAY = "would cost more than it brings"
+FALLBACK = "fallback"
+
+
+class BenefitChooser:
+    """The benefits of one campaign at one moment. Raises SettingsError for a file that does not fit the campaign."""
+
+    def __init__(self, campaign: Campaign, engine: Engine, tokens: MailTokens, *, now: datetime) -> None:
+        choice = campaign.benefit
+        self._campaign, self._engine, self._tokens, self._now = campaign, engine, tokens, now
+        self.file = benefits_of(campaign)
+        self.rules = Rules(self.file, engine, now=now)
+        self._fallback = self.file.choose((choice.fallback,), "fallback in [benefit]")[0] if choice.fallback else None
+        self._chosen = [
+            benefit
+            for benefit in self.file.choose(choice.choose, "choose in [benefit]")
+            if choice.choose or benefit is not self._fallback
+        ]
+        self._wares: dict[str, tuple[str, float, float]] = {}
+
+    def give(
+        self, pairs: Sequence[tuple[Customer, Offer]], database: sa.Engine | None
+    ) -> list[Offer]:  # fmt: skip
+        """The offers with their benefits; reserved in the database, or without one as if nothing had been given yet."""
+        wishes, reasons = [], []
+        for customer, offer in pairs:
+            choices, why_not = self.wish(customer, offer)
+            wishes.append(Wish(customer_id=customer.customer_id, choices=choices))
+            reasons.append(why_not)
+        head = self._campaign.head
+        if database is None:
+            given = [Given(next(iter(wish.choices), None)) for wish in wishes]
+        else:
+            given = reserve(database, wishes, campaign_id=head.id, edition=head.edition, now=self._now)
+        return [
+            self._with(customer, offer, got, {**why_not, **got.refused})
+            for (customer, offer), got, why_not in zip(pairs, given, reasons, strict=True)
+        ]
+
+    def wish(self, customer: Customer, offer: Offer) -> tuple[list[Valued], dict[str, str]]:
+        """What this reader could get, the best first, the fallback last; and why not what they cannot."""
+        wares = self.wares(offer)
+        fit: list[Eligible] = []
+        why_not: dict[str, str] = {}
+        for benefit in self._chosen:
+            found = self.rules.eligible(benefit, customer, wares)
+            if isinstance(found, str):
+                why_not[benefit.id] = found
+            else:
+                fit.append(found)
+        sets = valued(fit, wares, self.file.loyalty, most=self._campaign.benefit.most)
+        choices = [one for one in sets if one.profit > self._campaign.benefit.threshold_minor]
+        for one in sets:
+            if one not in choices and len(one.ids) == 1:
+                why_not[one.ids[0]] = f"{DOES_NOT_PAY} ({one.profit / 100:+.2f})"
+        if self._fallback is not None:
+            last = self.rules.eligible(self._fallback, customer, wares)
+            if isinstance(last, str):
+                why_not[self._fallback.id] = last
+            elif (self._fallback.id,) not in [one.ids for one in choices]:
+                choices += valued([last], wares, self.file.loyalty, most=1)
+        return choices, why_not
+
+    def wares(self, offer: Offer) -> list[Ware]:
+        """The items of a mail that have a price, each with its margin and the chance that it is bought."""
+        found = []
+        for item in offer.items:
+            if item.amount is None:
+                continue
+            category, cost, base = self._ware(item.item_id)
+            price = item.amount * 100
+            margin = price * self.file.shop.margin if isnan(cost) else price - cost * 100
+            found.append(Ware(item.item_id, category, price, margin, base if isnan(item.chance) else item.chance))
+        return found
+
+    def _ware(self, item_id: str) -> tuple[str, float, float]:
+        known = self._wares.get(item_id)
+        if known is None:
+            catalogue, place = self._engine.catalogue, self._engine.catalogue.items.find(item_id)
+            cost = float(catalogue.numbers["cost_of_goods_sold"][place])
+            path = catalogue.texts["product_type"][place]
+            known = self._wares[item_id] = (path, cost, self.file.shop.base_probability)
+        return known
+
+    def _with(self, customer: Customer, offer: Offer, given: Given, why_not: dict[str, str]) -> Offer:
+        if given.choice is None:
+            return replace(offer, no_benefit="; ".join(f"{name}: {reason}" for name, reason in why_not.items()))
+        return replace(offer, benefits=tuple(self._worded(customer, offer, given.choice, one.benefit.id) for one in
+                                             given.choice.benefits))  # fmt: skip
+
+    def _worded(self, customer: Customer, offer: Offer, choice: Valued, benefit_id: str) -> OfferBenefit:
+        benefit = next(one.benefit for one in choice.benefits if one.benefit.id == benefit_id)
+        words = translator(offer.locale)
+        currency = benefit.currency or next((item.currency for item in offer.items if item.currency), "")
+        covered = self.rules.covered(benefit, customer) if benefit.kind == "protection_plan" else None
+        head = self._campaign.head
+        code = benefit.code
+        if benefit.code_mode == "unique_per_customer":
+            code = self._tokens.code(benefit.id, head.id, head.edition, customer.customer_id)
+        is_fallback = benefit is self._fallback and choice.profit <= self._campaign.benefit.threshold_minor
+        return OfferBenefit(
+            benefit_id=benefit.id,
+            kind=benefit.kind,
+            text=benefit_text(benefit, customer, self.file.loyalty, covered, words, currency),
+            conditions=benefit_conditions(benefit, words, currency),
+            conditions_url=covered.plan.terms_url if covered else benefit.conditions_url,
+            until=last_day(benefit, words),
+            code=code,
+            why=f"{FALLBACK}: " * is_fallback + f"expected profit {choice.profit / 100:+.2f} {currency}".rstrip(),
+        )
+
+
+def benefits_of(campaign: Campaign) -> BenefitFile:
+    """The campaign's benefits file, and its plans. Raises SettingsError."""
+    path = campaign.folder / campaign.benefit.file
+    if not path.is_file():
+        raise SettingsError(f"file in [benefit] is {campaign.benefit.file!r}; there is no file {path}")
+    file = load_benefits(path)
+    file.choose(campaign.benefit.choose, "choose in [benefit]")
+    if campaign.benefit.fallback:
+        file.choose((campaign.benefit.fallback,), "fallback in [benefit]")
+    return file

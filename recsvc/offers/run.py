@@ -1,0 +1,85 @@
+"""One campaign about to be worked on: its parts put together once, for preview, export, sending and HTTP."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from models.errors import InputError
+from recsvc.customers.suppression import Suppressions
+from recsvc.customers.table import Customer
+from recsvc.engine import Engine
+from recsvc.offers.audience import Audience
+from recsvc.offers.benefits.chooser import BenefitChooser
+from recsvc.offers.campaign import Campaign
+from recsvc.offers.ledger import FREE_TO_EXPORT
+from recsvc.offers.offer import Offer
+from recsvc.offers.selection import OfferMaker
+from recsvc.offers.targeting import Targeting
+from recsvc.offers.tokens import MailTokens
+
+BLOCK = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A campaign, the model, the database and the moment."""
+
+    campaign: Campaign
+    engine: Engine
+    database: sa.Engine
+    secret: bytes
+    now: datetime
+    maker: OfferMaker
+    targeting: Targeting
+    suppressions: Suppressions
+    tokens: MailTokens
+    chooser: BenefitChooser | None
+
+    @classmethod
+    def of(
+        cls, campaign: Campaign, engine: Engine, database: sa.Engine, secret: bytes, *, now: datetime,
+        locale: str | None = None,
+    ) -> "Run":  # fmt: skip
+        """`locale` writes to everybody in that language. Raises InputError or SettingsError for a campaign that this
+        model or these customers cannot fill."""
+        if locale is not None and locale not in campaign.texts:
+            raise InputError(f"campaign {campaign.id} has no [mail.{locale}]; it speaks {', '.join(campaign.texts)}")
+        tokens = MailTokens(secret)
+        return cls(
+            campaign=campaign,
+            engine=engine,
+            database=database,
+            secret=secret,
+            now=now,
+            maker=OfferMaker(campaign, engine, now=now, locale=locale, tokens=tokens),
+            targeting=Targeting(campaign.audience, engine, now=now),
+            suppressions=Suppressions(database, secret),
+            tokens=tokens,
+            chooser=BenefitChooser(campaign, engine, tokens, now=now) if campaign.benefit.file else None,
+        )
+
+    def offers(self, customers: Iterable[Customer], *, reserve: bool) -> Iterator[list[tuple[Customer, Offer]]]:
+        """Blocks of readers with their offers and benefits; with `reserve` caps are kept and what is given counts."""
+        paired = self.maker.paired(customers)
+        while block := list(islice(paired, BLOCK)):
+            # Who is shown nothing gets no mail, and so no benefit.
+            filled = [pair for pair in block if pair[1].items]
+            if self.chooser is not None and filled:
+                given = iter(self.chooser.give(filled, self.database if reserve else None))
+                block = [(customer, next(given) if offer.items else offer) for customer, offer in block]
+            yield block
+
+    def audience(self, ids: Path | None = None, *, free: tuple[str, ...] = FREE_TO_EXPORT) -> Audience:
+        """Those to write to; see Audience.open."""
+        return self._audience(free).open(ids)
+
+    def refusal_audience(self) -> Audience:
+        """To ask about single customers only."""
+        return self._audience(FREE_TO_EXPORT)
+
+    def _audience(self, free: tuple[str, ...]) -> Audience:
+        return Audience(self.database, self.campaign, self.targeting, self.suppressions, self.now, free)
