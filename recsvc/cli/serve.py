@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from recsvc.cli.talk import say, store_option
+from recsvc.http.settings import PUBLIC_LIMIT
 
 MOST_WORKERS = 8
 
@@ -35,8 +36,47 @@ def default_workers() -> int:
     help="Processes; they share the model in memory.",
 )
 @click.option("--access-log", is_flag=True, envvar="RECSVC_ACCESS_LOG", help="Log a line for every request.")
+@click.option(
+    "--origins",
+    default="",
+    envvar="RECSVC_ORIGINS",
+    metavar="LIST",
+    help="Sites whose pages may ask, such as https://shop.example,https://www.shop.example.",
+)
+@click.option(
+    "--rate-limit",
+    default=PUBLIC_LIMIT,
+    envvar="RECSVC_RATE_LIMIT",
+    metavar="RATE",
+    show_default=True,
+    help="How often one address may ask with a public key; off for no limit.",
+)
+@click.option(
+    "--rate-limit-server",
+    default="off",
+    envvar="RECSVC_RATE_LIMIT_SERVER",
+    metavar="RATE",
+    show_default=True,
+    help="How often a server key may ask, such as 6000/minute.",
+)
+@click.option(
+    "--proxies",
+    type=click.IntRange(0, 10),
+    envvar="RECSVC_PROXIES",
+    help="Proxies of yours in front, whose X-Forwarded-For counts; by default one, if on a private network.",
+)
 @store_option
-def serve(host: str, port: int, workers: int, access_log: bool, store: Path) -> None:
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    access_log: bool,
+    origins: str,
+    rate_limit: str,
+    rate_limit_server: str,
+    proxies: int | None,
+    store: Path,
+) -> None:
     """Answer /recommend over HTTP from the published model.
 
     A model that is published later is picked up within seconds, while requests go on.
@@ -50,7 +90,7 @@ def serve(host: str, port: int, workers: int, access_log: bool, store: Path) -> 
       curl '127.0.0.1:8000/recommend?customer_id=900'
     """
     from recsvc.http.server import run
-    from recsvc.http.settings import ServeSettings
+    from recsvc.http.settings import ServeSettings, parse_origins
 
     settings = ServeSettings(
         store=store,
@@ -60,5 +100,9 @@ def serve(host: str, port: int, workers: int, access_log: bool, store: Path) -> 
         port=port,
         workers=workers,
         access_log=access_log,
+        origins=parse_origins(origins),
+        public_limit=rate_limit,
+        server_limit=rate_limit_server,
+        proxies=proxies,
     )
     run(settings, say=say)

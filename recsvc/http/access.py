@@ -54,6 +54,7 @@ def scope_of(request: Request, service: Service) -> Scope | None:
 def customer_of(token: str, service: Service) -> Verdict:
     """Whose token a page sent, or why it is nobody's, which the answer's header `Customer-Token-Status` says, too."""
     verdict = service.tokens.read(token, service.keys.keys(), service.clock())
+    service.metrics.count_token(verdict.status.value)
     g.answer_headers[TOKEN_HEADER] = verdict.status.value
     return verdict
 

@@ -18,7 +18,7 @@ from pydantic import ImportString, TypeAdapter
 from models.scenarios import SCENARIOS
 from recsvc.engine import LiveEngine
 from recsvc.events.live import LiveEvents
-from recsvc.http import contract, events, health, recommend
+from recsvc.http import contract, events, health, recommend, script
 from recsvc.http.cors import allow_origins
 from recsvc.http.logs import current_request, trace_id_of
 from recsvc.http.metrics import Metrics
@@ -77,7 +77,7 @@ def create_app(
     _watch_requests(app, service)
     allow_origins(app, settings.origins)
     handle_problems(app)
-    for resource in (recommend, events, health, contract):
+    for resource in (recommend, events, health, contract, script):
         routes = resource.blueprint(service)
         app.register_blueprint(routes)
         app.register_blueprint(routes, name=f"v1-{routes.name}", url_prefix="/v1")

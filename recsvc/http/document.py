@@ -4,7 +4,6 @@ It is written here as it will be read, but for schemas, which `_schema` leaves t
 """
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from openapi_pydantic import OpenAPI
@@ -12,6 +11,7 @@ from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema
 from pydantic import BaseModel
 
 from recsvc.http.events_document import events_operation
+from recsvc.http.release import release
 from recsvc.http.schemas import MOST_IDS, Alive, Problem, Readiness, RecommendAnswer, RecommendRequest
 
 ABOUT = """Lists of items for a shop's pages: for a customer, for an item, for a cart, or what is popular.
@@ -86,7 +86,7 @@ def build_document() -> dict[str, Any]:
     document = OpenAPI.model_validate(
         {
             "openapi": "3.1.1",
-            "info": {"title": "recsvc", "version": _version(), "summary": "Recommendations", "description": ABOUT},
+            "info": {"title": "recsvc", "version": release(), "summary": "Recommendations", "description": ABOUT},
             "servers": [
                 {"url": "/", "description": "The current interface"},
                 {"url": "/v1", "description": "The same, under its version"},
@@ -218,10 +218,3 @@ def _parameters() -> list[dict[str, Any]]:
         lists = {"style": "form", "explode": True} if schema.get("type") == "array" else {}
         parameters.append({"name": name, "in": "query", "description": found["description"], "schema": schema, **lists})
     return parameters
-
-
-def _version() -> str:
-    try:
-        return version("recsvc")
-    except PackageNotFoundError:  # run from a checkout that nobody installed
-        return "0+checkout"

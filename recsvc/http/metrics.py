@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from recsvc.engine import Answer, LiveEngine
 from recsvc.events.event import TYPES
+from recsvc.http.release import release
 from recsvc.http.settings import METRICS_DIRECTORY
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048)
@@ -45,11 +46,22 @@ class Metrics:
         self._events = Counter(
             "recsvc_events", "Events posted, by what became of them.", ("type", "outcome"), registry=self._registry
         )
+        self._paths = Histogram(
+            "recsvc_recommendation_duration_seconds",
+            "Time for one list, by the way it was found.",
+            ("path",),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._tokens = Counter(
+            "recsvc_customer_tokens", "Customer tokens, by what became of them.", ("status",), registry=self._registry
+        )
         # Looking a label up costs as much as counting; there are few, so each is looked up once.
         self._by_route: dict[tuple[str, int], Counter] = {}
         self._time_of: dict[str, Histogram] = {}
         self._by_list: dict[tuple[str, str], Counter] = {}
         self._by_source: dict[str, Counter] = {}
+        self._by_path = {path: self._paths.labels(path) for path in ("lookup", "computed", "fallback")}
 
     def count_request(self, route: str, code: int, seconds: float) -> None:
         """One request; `route` is the rule that matched, not the address."""
@@ -76,9 +88,22 @@ class Metrics:
                 counter = self._by_source[source] = self._items.labels(source)
             counter.inc(n_items)
 
+    def time_answer(self, answer: Answer, seconds: float, *, computed: bool) -> None:
+        """How long one list took: looked up, computed, or filled by a fallback, whichever came last."""
+        path = "fallback" if answer.fallback is not None else "computed" if computed else "lookup"
+        self._by_path[path].observe(seconds)
+
+    def count_token(self, status: str) -> None:
+        """One customer token; `status` is a TokenStatus."""
+        self._tokens.labels(status).inc()
+
     def count_events(self, kind: str, outcome: str, n_events: int = 1) -> None:
         """Events of one type: accepted, duplicate, refused, or unavailable while the database is down."""
         self._events.labels(kind if kind in TYPES else "unknown", outcome).inc(n_events)
+
+    def watch(self, name: str, about: str, read: Callable[[], float]) -> None:
+        """Let `read` be asked for a gauge whenever Prometheus comes; it must be quick and not raise."""
+        self._model.gauges[name] = (about, read)
 
     def exposition(self) -> bytes:
         """All workers' counts in the text format."""
@@ -91,12 +116,16 @@ class Metrics:
 
 
 class ModelCollector(Collector):
-    """The model that the asked worker answers from, read at the moment of asking."""
+    """What the asked worker sees at the moment of asking: its model, and what all workers share."""
 
     def __init__(self, live: LiveEngine) -> None:
         self._live = live
+        self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
 
     def collect(self) -> Iterable[Metric]:
+        yield InfoMetricFamily("recsvc_build", "The program.", value={"version": release()})
+        for name, (about, read) in self.gauges.items():
+            yield GaugeMetricFamily(name, about, value=float(read()))
         loaded = self._live.loaded
         yield GaugeMetricFamily("recsvc_model_loaded", "1 while a model answers.", value=float(loaded))
         refused = self._live.problem is not None

@@ -18,11 +18,10 @@ from http import HTTPStatus
 from pathlib import Path
 
 from flask import Request
-from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
-from models.errors import SettingsError
+from recsvc.http.limit import PUBLIC, SERVER, parse_limit
 from recsvc.http.problems import ProblemError
 from recsvc.keys import ApiKey, Scope
 
@@ -59,8 +58,8 @@ class Quota:
 
     def __init__(self, public: str | None, server: str | None, *, proxies: int | None, directory: Path | None) -> None:
         self._limits = {
-            Scope.PUBLIC: parse_limit(public, "RECSVC_RATE_LIMIT"),
-            Scope.SERVER: parse_limit(server, "RECSVC_RATE_LIMIT_SERVER"),
+            Scope.PUBLIC: parse_limit(public, PUBLIC),
+            Scope.SERVER: parse_limit(server, SERVER),
         }
         self._proxies = proxies
         self._limiter = FixedWindowRateLimiter(SharedCounters(directory / "quota") if directory else MemoryStorage())
@@ -173,21 +172,6 @@ class SharedCounters(Storage):
             yield
         finally:
             fcntl.lockf(self._lock, fcntl.LOCK_UN)
-
-
-def parse_limit(text: str | None, name: str) -> RateLimitItem | None:
-    """'1200/minute' as `limits` reads it; None and 'off' are no limit. Raises SettingsError."""
-    if text is None or text.strip().lower() in ("", "off"):
-        return None
-    try:
-        limit = parse(text)
-    except ValueError:
-        raise SettingsError(
-            f"{name} is {text[:40]!r}; expected a number and a time such as 1200/minute, or off"
-        ) from None
-    if limit.amount < 1:
-        raise SettingsError(f"{name} is {text[:40]!r}; the number must be 1 or more, or off")
-    return limit
 
 
 def is_private(address: str) -> bool:

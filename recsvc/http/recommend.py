@@ -44,6 +44,7 @@ def respond(service: Service, read: Callable[[Any], Question], *, shareable: boo
         require_for_explanation(granted)
     now, engine = service.clock(), service.live.current()
     query = as_it_is_now(query, question.session_id, engine, service)
+    rankings = engine.rankings
     answer = engine.recommend(query, now=now)
     service.metrics.count_answer(answer)
     body = to_json(answer, question)
@@ -58,6 +59,7 @@ def respond(service: Service, read: Callable[[Any], Question], *, shareable: boo
         [item.product.item_id for item in answer.items],
     )
     seconds = perf_counter() - started
+    service.metrics.time_answer(answer, seconds, computed=engine.rankings > rankings)
     vary = "Accept-Language" if question.negotiated else None
     if shared:
         body["took_ms"] = 0.0

@@ -21,6 +21,7 @@ from granian.log import LogLevels
 
 from models.errors import RefusedError
 from models.registry import Registry
+from recsvc.http.limit import PUBLIC, SERVER, parse_limit
 from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
 from recsvc.http.signing import read_secret
 from recsvc.http.supervisor import BACKLOG, Drain, Supervisor
@@ -46,6 +47,8 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
         settings.store.mkdir(parents=True, exist_ok=True)
         check_access(settings, say)
         read_secret(settings.secret, settings.store)
+        for limit, name in ((settings.public_limit, PUBLIC), (settings.server_limit, SERVER)):
+            parse_limit(limit, name)
         if Registry(settings.store).current() is None:
             say(
                 f"Nothing is published in {settings.store} yet: /health/ready says 503 until "

@@ -9,6 +9,7 @@ import multiprocessing.synchronize
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from granian.server.mp import MPServer
 
 Worker = Any  # Granian's WorkerProcess, which has no types
 BACKLOG = 1024
+UNACCEPTED = struct.Struct("@24xI")  # tcpi_unacked of Linux' struct tcp_info: of a listening socket its queue
 DRAIN_SIGNAL = signal.SIGUSR1
 PATIENCE = 120.0  # seconds that a new worker may take to load before the old one is kept
 REST = 1.0  # seconds between "take nothing new" and "finish": clients see Connection: close meanwhile
@@ -129,6 +131,17 @@ class Drain:
             self._silent.bind("")  # a name of the kernel's choice, in no directory
             self._silent.listen(1)
         signal.signal(DRAIN_SIGNAL, self._begin)
+
+    def close(self) -> None:
+        """Let go of the socket that nobody knows; a worker's ends with it."""
+        self._silent.close()
+
+    def waiting(self) -> int:
+        """Connections that no worker has accepted yet; 0 where only Linux would tell."""
+        if sys.platform != "linux" or self.begun.is_set():
+            return 0
+        with socket.socket(fileno=os.dup(self._descriptor)) as listener:
+            return int(UNACCEPTED.unpack_from(listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104))[0])
 
     def _begin(self, *_: object) -> None:
         if sys.platform == "linux":

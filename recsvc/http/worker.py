@@ -13,7 +13,7 @@ from models.registry import Registry
 from recsvc.engine import LiveEngine
 from recsvc.http.app import create_app
 from recsvc.http.logs import configure_logs
-from recsvc.http.service import service_of
+from recsvc.http.service import Service, service_of
 from recsvc.http.settings import ServeSettings
 from recsvc.http.supervisor import DRAIN_SIGNAL, Drain
 from recsvc.state import connect
@@ -33,11 +33,20 @@ def build_worker(settings: ServeSettings, drain: Drain) -> WsgiApp:
     live = LiveEngine(Registry(settings.store))
     live.start()
     app = create_app(settings, live, connect(settings.database_url, settings.store))
+    watch(service_of(app), drain)
     problem = service_of(app).keys.check_database(FIRST_READING)
     if problem:
         log.warning("database down", extra={"problem": problem})
     service_of(app).events.start()
     return in_one_piece(app.wsgi_app, drain.begun.is_set)
+
+
+def watch(service: Service, drain: Drain) -> None:
+    """What /metrics reads when it is asked."""
+    metrics, events = service.metrics, service.events
+    metrics.watch("recsvc_http_connections_waiting", "Connections that no worker has accepted yet.", drain.waiting)
+    metrics.watch("recsvc_live_events_available", "1 while live events can be read.", lambda: events.available)
+    metrics.watch("recsvc_database_up", "1 while the database answers.", lambda: service.keys.problem is None)
 
 
 def in_one_piece(

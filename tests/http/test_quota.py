@@ -11,7 +11,8 @@ from flask import Flask
 from models.errors import SettingsError
 from recsvc.engine import LiveEngine
 from recsvc.http.app import create_app
-from recsvc.http.quota import Quota, SharedCounters, is_private, parse_limit
+from recsvc.http.limit import parse_limit
+from recsvc.http.quota import Quota, SharedCounters, is_private
 from recsvc.http.settings import ServeSettings
 from recsvc.keys import Scope
 

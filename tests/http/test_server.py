@@ -129,6 +129,18 @@ def test_sigterm_under_load_loses_no_request_that_it_took(store: Path) -> None:
 
 
 @pytest.mark.slow
+def test_workers_are_restarted_under_load_without_a_failed_request(store: Path) -> None:
+    with serving(store, "--workers", "2") as service:
+        before = service.workers()
+        outcomes = hammer(service, seconds=12.0, after=1.0, do=lambda: service.process.send_signal(signal.SIGHUP))
+        deadline = time.monotonic() + PATIENCE
+        while set(service.workers()) & set(before) or len(service.workers()) != 2:
+            assert time.monotonic() < deadline, service.said
+            time.sleep(0.1)
+    assert set(outcomes) == {"200"}
+
+
+@pytest.mark.slow
 def test_a_new_model_is_picked_up_under_load_without_a_failed_request(store: Path, tiny_shop: Path) -> None:
     from tests.conftest_shop import train_tiny
 
