@@ -15,9 +15,9 @@ from pathlib import Path
 from models.errors import InputError, SettingsError
 from models.strings import hash_id
 
-LAYOUT = 1
+LAYOUT = 2
 MAC_BYTES = 16
-HEAD = struct.Struct("<BIB")  # layout, seconds since 1970, scenario's place in `scenarios`
+HEAD = struct.Struct("<BIBBH")  # layout, seconds since 1970, scenario's place, lengths of the version and the label
 SHORTEST_SECRET = 16
 
 hash_item = lru_cache(maxsize=200_000)(hash_id)
@@ -26,12 +26,14 @@ hash_item = lru_cache(maxsize=200_000)(hash_id)
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
     """What an id carries. `items` are `models.strings.hash_id` of the list's item ids, in order: a bundle's `IdIndex`
-    finds an item by them, and an id stays short however long the shop's ids are."""
+    finds an item by them, and an id stays short however long the shop's ids are. `arms` are (experiment, arm)."""
 
     model_version: str
     scenario: str
     at: datetime
     items: tuple[int, ...]
+    placement: str = ""
+    arms: tuple[tuple[str, str], ...] = ()
 
     def place(self, item_id: str) -> int | None:
         """Where the item stood in the list, from 0; None when it was not in it."""
@@ -47,34 +49,52 @@ class Signer:
         self._key = hmac.digest(secret, b"recsvc recommendation id", "sha256")
         self._scenarios = scenarios
 
-    def sign(self, model_version: str, scenario: str, at: datetime, item_ids: Iterable[str]) -> str:
+    def sign(
+        self, model_version: str, scenario: str, at: datetime, item_ids: Iterable[str], *, placement: str = "",
+        arms: Iterable[tuple[str, str]] = (),
+    ) -> str:  # fmt: skip
         """About 60 characters and 11 an item, safe in an address."""
         hashes = [hash_item(item_id) for item_id in item_ids]
         version = model_version.encode()
-        head = HEAD.pack(LAYOUT, int(at.timestamp()), self._scenarios.index(scenario))
-        payload = head + bytes((len(version),)) + version + struct.pack(f"<{len(hashes)}Q", *hashes)
+        label = "\0".join((placement, *(part for arm in arms for part in arm))).encode()
+        place = self._scenarios.index(scenario)
+        head = HEAD.pack(LAYOUT, int(at.timestamp()), place, len(version), len(label))
+        payload = head + version + label + struct.pack(f"<{len(hashes)}Q", *hashes)
         mac = hmac.digest(self._key, payload, "sha256")[:MAC_BYTES]
         return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode()
 
     def read(self, text: str) -> Recommendation:
         """What an id says. Raises InputError for one that this service has not signed."""
-        try:
-            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise InputError("recommendation_id is not one of this service: it is not base64url") from None
+        raw = _decoded(text)
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not hmac.compare_digest(hmac.digest(self._key, payload, "sha256")[:MAC_BYTES], mac):
             raise InputError("recommendation_id is not one of this service: its signature does not fit")
-        layout, seconds, scenario = HEAD.unpack_from(payload)
-        if layout != LAYOUT:
-            raise InputError(f"recommendation_id has layout {layout}; this recsvc reads {LAYOUT}")
-        start = HEAD.size + 1 + payload[HEAD.size]
+        return self.unchecked(text)
+
+    def unchecked(self, text: str) -> Recommendation:
+        """What an id says that was checked before, such as one of a stored event; raises InputError as `read`."""
+        payload = _decoded(text)[:-MAC_BYTES]
+        if payload[:1] != bytes((LAYOUT,)):
+            raise InputError(f"recommendation_id has layout {payload[:1].hex()}; this recsvc reads {LAYOUT}")
+        _, seconds, scenario, version, label = HEAD.unpack_from(payload)
+        middle = HEAD.size + version
+        start = middle + label
+        placement, *arms = payload[middle:start].decode().split("\0")
         return Recommendation(
-            model_version=payload[HEAD.size + 1 : start].decode(),
+            model_version=payload[HEAD.size : middle].decode(),
             scenario=self._scenarios[scenario],
             at=datetime.fromtimestamp(seconds, UTC),
             items=struct.unpack_from(f"<{(len(payload) - start) // 8}Q", payload, start),
+            placement=placement,
+            arms=tuple(zip(arms[::2], arms[1::2], strict=True)),
         )
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError("recommendation_id is not one of this service: it is not base64url") from None
 
 
 def read_secret(given: str | None, store: Path) -> bytes:

@@ -26,6 +26,19 @@ def test_an_id_says_what_was_signed(items: list[str], scenario: str, version: st
     assert all(character.isascii() and (character.isalnum() or character in "-_") for character in text)
 
 
+def test_an_id_names_placement_and_arms() -> None:
+    arms = (("prices", "shown"), ("hällo", "control"))
+    text = signer.sign("v1", "home", NOW, ["a"], placement="start page", arms=arms)
+    found = signer.read(text)
+    assert (found.placement, found.arms, found.items) == ("start page", arms, (hash_id("a"),))
+    assert signer.unchecked(text) == found
+
+
+def test_an_id_of_another_layout_is_refused() -> None:
+    with pytest.raises(InputError, match="has layout 01; this recsvc reads 2"):
+        signer.unchecked(base64.urlsafe_b64encode(b"\x01" + bytes(40)).decode())
+
+
 def test_long_item_ids_do_not_make_it_long() -> None:
     assert len(signer.sign("20260301T040000Z-1f2e3d4c", "home", NOW, ["x" * 10_000] * 10)) < 180
 
