@@ -19,8 +19,9 @@ import sqlalchemy as sa
 from models.errors import RecsvcError, RefusedError
 from models.registry import Registry
 from recsvc.cli.talk import store_option
+from recsvc.http.limit import PUBLIC, SERVER, parse_limit
 from recsvc.http.server import free_port
-from recsvc.http.settings import ServeSettings
+from recsvc.http.settings import ServeSettings, parse_origins
 from recsvc.keys import list_keys, usable
 from recsvc.state.address import place_of
 from recsvc.state.database import connect, unreachable
@@ -56,6 +57,8 @@ class Patient:
     host: str
     port: int
     now: datetime
+    origins: str = ""
+    limits: tuple[tuple[str, str | None], ...] = ()  # the variables of rate limits, and what they say
 
 
 @click.command()
@@ -82,7 +85,8 @@ def doctor(context: click.Context, host: str, port: int, as_json: bool, store: P
       recsvc doctor --json | jq .checks
     """
     url, secret = os.environ.get("RECSVC_DATABASE_URL") or None, os.environ.get("RECSVC_SECRET") or None
-    patient = Patient(store, url, secret, host, port, datetime.now(UTC))
+    limits = tuple((name, os.environ.get(name)) for name in (PUBLIC, SERVER))
+    patient = Patient(store, url, secret, host, port, datetime.now(UTC), os.environ.get("RECSVC_ORIGINS", ""), limits)
     checks = list(examine(patient))
     broken = any(check.status == BROKEN for check in checks)
     if as_json:
@@ -103,6 +107,7 @@ def examine(patient: Patient) -> Iterator[Check]:
         ("model", _model),
         ("database", _database),
         ("secret", _secret),
+        ("pages", _pages),
         ("port", _port),
     )
     for name, check in checks:
@@ -192,8 +197,9 @@ def _keys(database: sa.Engine, patient: Patient) -> Check:
         return Check("API keys", BROKEN, f"none: {patient.host} cannot be served", make)
     ending = [key for key in known if key.expires_at and key.expires_at - patient.now < SOON]
     if ending:
+        rotate = f"recsvc keys rotate {ending[0].key_id}"
         days = (ending[0].expires_at or patient.now) - patient.now
-        return Check("API keys", OPEN, f"{len(known)} in force; {ending[0].key_id} ends in {days.days} days", make)
+        return Check("API keys", OPEN, f"{len(known)} in force; {ending[0].key_id} ends in {days.days} days", rotate)
     return Check("API keys", OK, f"{len(known)} in force")
 
 
@@ -207,6 +213,16 @@ def _secret(patient: Patient) -> Iterator[Check]:
         yield Check("secret", BROKEN, f"others can read {place}", f"chmod 600 {place}")
     else:
         yield Check("secret", OK, f"{place} signs recommendation ids")
+
+
+def _pages(patient: Patient) -> Iterator[Check]:
+    for name, text in patient.limits:
+        parse_limit(text, name)
+    origins = parse_origins(patient.origins)
+    if origins:
+        yield Check("pages", OK, f"those of {', '.join(origins)} may ask")
+    else:
+        yield Check("pages", OPEN, "no site's pages may ask", "recsvc serve --origins https://shop.example")
 
 
 def _port(patient: Patient) -> Iterator[Check]:

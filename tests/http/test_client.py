@@ -1,5 +1,6 @@
 """The Python client against a running application, and against the OpenAPI document."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -68,11 +69,28 @@ def test_a_token_that_it_makes_is_accepted(app: Flask, address: str, make_key: M
     assert page.recommend(customer_token=token + "x").customer_token == "forged"
 
 
-def test_a_connection_that_was_closed_meanwhile_is_opened_anew(address: str, make_key: MakeKey) -> None:
-    shop = Client(address, key=make_key(Scope.SERVER)["Authorization"].removeprefix("Bearer "))
-    shop.recommend()
-    shop._mine.connection.sock.close()
-    assert shop.recommend().items
+def test_a_connection_that_was_closed_meanwhile_is_opened_anew() -> None:
+    answer = b'{"accepted": 1, "duplicates": 0, "errors": []}'
+    reply = b"HTTP/1.1 202 Accepted\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):  # each connection gets one answer, and is closed though it was to be kept
+                connection, _ = listener.accept()
+                connection.recv(65_536)
+                connection.sendall(reply)
+                connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        shop = Client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        for _ in range(2):
+            assert shop.send_events([{"type": "view", "session_id": "s", "items": ["a"]}]).accepted == 1
+        thread.join()
+        shop.close()
+
+
+def test_what_cannot_be_asked() -> None:
     with pytest.raises(ConnectionError):
         Client("http://127.0.0.1:1").recommend()
     for wrong in ("", "rec.shop.example", "ftp://rec.shop.example"):
