@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from recsvc.cli.main import main
+from recsvc.events import EventSettings
 from training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
@@ -156,10 +158,13 @@ def test_every_variable_has_its_row() -> None:
 def test_every_setting_has_its_row_with_its_default() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| `(\w+\.\w+)` \| `([^`]+)` \| \w.* \|$", page, re.MULTILINE))
+    sections: dict[str, Any] = {
+        field.name: getattr(TrainingSettings(), field.name) for field in dataclasses.fields(TrainingSettings)
+    }
     settings = {
-        (f"{section.name}.{field.name}", str(getattr(getattr(TrainingSettings(), section.name), field.name)))
-        for section in dataclasses.fields(TrainingSettings)
-        for field in dataclasses.fields(getattr(TrainingSettings(), section.name))
+        (f"{name}.{field.name}", str(getattr(section, field.name)))
+        for name, section in {**sections, "events": EventSettings()}.items()
+        for field in dataclasses.fields(section)
     }
     assert rows == settings
 
