@@ -48,7 +48,7 @@ def customer_ids(path: Path) -> Iterator[str]:
             yield row[column].strip()
 
 
-def queries_of(path: Path, *, scenario: str, n: int, locale: str) -> Iterator[Query]:
+def queries_of(path: Path, *, locale: str) -> Iterator[Query]:
     """JSON lines with query_id, items and, where known, customer_id; raises InputError that names file and line."""
     with _opened(path) as lines:
         for number, line in enumerate(lines, 1):
@@ -68,8 +68,6 @@ def queries_of(path: Path, *, scenario: str, n: int, locale: str) -> Iterator[Qu
                 query_id=_text(table.get("query_id"), f"{place}: query_id"),
                 customer_id=_text(table.get("customer_id"), f"{place}: customer_id"),
                 items=tuple(text for item in items if (text := _text(item, f"{place}: items")) is not None),
-                scenario=scenario,
-                n=n,
                 locale=locale,
             )
 

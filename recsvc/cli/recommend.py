@@ -1,16 +1,24 @@
 """`recsvc recommend`: lists for one customer, a file of customers, all of them, or a file of queries."""
 
+import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
+from models.errors import InputError
 from models.registry import Registry
 from models.scenarios import SCENARIOS
-from recsvc.cli.talk import progress, say, store_option
+from recsvc.cli.talk import config_option, progress, say, store_option
 from recsvc.engine import Answer, Engine, Query
+from recsvc.faults import explained
 from recsvc.files import customer_ids, queries_of, write_answers
+from recsvc.placements import read_placements, shaped, unknown_placement
+from recsvc.wishes import Wishes
 
 
 @click.command()
@@ -24,12 +32,15 @@ from recsvc.files import customer_ids, queries_of, write_answers
     default=None,
     help="The kind of list.  [default: home; complements for --queries]",
 )
-@click.option("-n", "n", type=click.IntRange(1, 100), default=10, show_default=True, help="Items a list.")
+@click.option("-n", "n", type=click.IntRange(1, 100), default=None, help="Items a list.  [default: 10]")
 @click.option("--locale", default="en", show_default=True, help="Language of the reasons: en or de.")
+@click.option("--placement", help="A list of the settings, see --config; it says scenario, n and more.")
+@click.option("--filter", "filter_json", metavar="JSON", help="What every item must meet, as over HTTP.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="FILE.jsonl, .csv or .parquet; stdout (JSON lines) by default."
 )
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@config_option
 @store_option
 def recommend(
     customer_id: str | None,
@@ -37,10 +48,13 @@ def recommend(
     everybody: bool,
     queries: Path | None,
     scenario: str | None,
-    n: int,
+    n: int | None,
     locale: str,
+    placement: str | None,
+    filter_json: str | None,
     out: Path | None,
     quiet: bool,
+    config: Path | None,
     store: Path,
 ) -> None:
     """Write recommendation lists from the published model, one JSON line each, in the order of the input.
@@ -50,16 +64,20 @@ def recommend(
       recsvc recommend --customer 900
       recsvc recommend --customers customers.csv -n 20 --out recs.jsonl
       recsvc recommend --queries carts.jsonl --out completions.jsonl
+      recsvc recommend --customer 900 --filter '{"field": "price", "op": "<", "value": 20}'
+      recsvc recommend --all --placement cart --config recsvc.toml --out cart.jsonl
     """
     ways = [customer_id is not None, customers is not None, everybody, queries is not None]
     if sum(ways) != 1:
         raise click.UsageError("give exactly one of --customer, --customers, --all, --queries")
+    wishes = _wishes(placement, config, filter_json, scenario=scenario, n=n)
+    if placement is None and scenario is None and queries is not None:
+        wishes["scenario"] = "complements"
     engine = Engine.from_bundle(Registry(store).open(verify=False))
-    scenario = scenario or ("complements" if queries is not None else "home")
     total: int | None
     asked: Iterable[Query]
     if queries is not None:
-        asked, total = queries_of(queries, scenario=scenario, n=n, locale=locale), None
+        asked, total = (replace(one, **wishes) for one in queries_of(queries, locale=locale)), None
     else:
         ids: Iterable[str]
         if customer_id is not None:
@@ -67,14 +85,33 @@ def recommend(
         elif customers is not None:
             ids, total = customer_ids(customers), None
         else:
-            ids, total = (engine.customers[c] for c in range(len(engine.customers))), len(engine.customers)
-        asked = (Query(customer_id=one, scenario=scenario, n=n, locale=locale) for one in ids)
+            known = (engine.customers[c] for c in range(len(engine.customers)))
+            ids, total = (one for one in known if engine.customers.find(one) >= 0), len(engine.customers)
+        asked = (Query(customer_id=one, locale=locale, **wishes) for one in ids)
     with progress("lists", total, quiet=quiet) as meter:
         tally = Tally()
         answers = tally.over(meter.over(engine.recommend_many(asked, now=datetime.now(UTC))))
         write_answers(answers, out)
     if not quiet and out is not None:
         say(tally.summary(out))
+
+
+def _wishes(placement: str | None, config: Path | None, filter_json: str | None, **given: object) -> dict[str, Any]:
+    """What the lists are to be, as fields of a `Query`. Raises InputError."""
+    asked = {name: value for name, value in given.items() if value is not None}
+    if filter_json is not None:
+        try:
+            asked["filter"] = json.loads(filter_json)
+        except ValueError as error:
+            raise InputError(f"--filter is not JSON: {error}") from None
+    named = read_placements(config)
+    if placement is not None and placement not in named:
+        raise InputError(unknown_placement(placement, named) + ("" if config else "; name the settings by --config"))
+    try:
+        wishes = Wishes.model_validate(asked)
+    except ValidationError as error:
+        raise InputError("--" + explained(error.errors(include_url=False)[0], Wishes.model_fields)) from None
+    return shaped(wishes, placement, named[placement] if placement is not None else None)
 
 
 class Tally:

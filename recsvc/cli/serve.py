@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from recsvc.cli.talk import say, store_option
+from models.settings import read_section
+from recsvc.cli.talk import config_option, say, store_option
+from recsvc.events.settings import EventSettings
 from recsvc.http.settings import PUBLIC_LIMIT
 
 MOST_WORKERS = 8
@@ -65,6 +67,7 @@ def default_workers() -> int:
     envvar="RECSVC_PROXIES",
     help="Proxies of yours in front, whose X-Forwarded-For counts; by default one, if on a private network.",
 )
+@config_option
 @store_option
 def serve(
     host: str,
@@ -75,6 +78,7 @@ def serve(
     rate_limit: str,
     rate_limit_server: str,
     proxies: int | None,
+    config: Path | None,
     store: Path,
 ) -> None:
     """Answer /recommend over HTTP from the published model.
@@ -91,7 +95,10 @@ def serve(
     """
     from recsvc.http.server import run
     from recsvc.http.settings import ServeSettings, parse_origins
+    from recsvc.placements import read_config, read_placements
 
+    tables = read_config(config)
+    read_placements(config)
     settings = ServeSettings(
         store=store,
         database_url=os.environ.get("RECSVC_DATABASE_URL"),
@@ -104,5 +111,7 @@ def serve(
         public_limit=rate_limit,
         server_limit=rate_limit_server,
         proxies=proxies,
+        config=config,
+        events=read_section(EventSettings, tables.get("events", {}), "events"),
     )
     run(settings, say=say)

@@ -62,6 +62,16 @@ def print_table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> No
     Console(highlight=False, markup=False, emoji=False, width=width).print(table)
 
 
+def config_option(command: click.decorators.FC) -> click.decorators.FC:
+    """`--config FILE`, by default $RECSVC_CONFIG or none."""
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="RECSVC_CONFIG",
+        help="recsvc.toml: placements, and what events weigh.",
+    )(command)
+
+
 def store_option(command: click.decorators.FC) -> click.decorators.FC:
     """`--store DIR`, by default $RECSVC_STORE or var/store."""
     return click.option(

@@ -133,7 +133,7 @@ def depends_on_time(wanted: Filter) -> bool:
 
 def _compared(column: NDArray[np.float64], op: str, value: Any) -> NDArray[np.bool_]:
     if op == "exists":
-        return np.isnan(column) ^ value
+        return np.logical_not(np.isnan(column)) if value else np.isnan(column)
     if op in ("in", "not_in"):
         known = np.array(value)
         place = np.minimum(np.searchsorted(known, column - NEAR), len(known) - 1)

@@ -18,7 +18,7 @@ from pydantic import ImportString, TypeAdapter
 from models.scenarios import SCENARIOS
 from recsvc.engine import LiveEngine
 from recsvc.events.live import LiveEvents
-from recsvc.http import contract, events, health, recommend, script
+from recsvc.http import batch, contract, events, health, recommend, script
 from recsvc.http.cors import allow_origins
 from recsvc.http.logs import current_request, trace_id_of
 from recsvc.http.metrics import Metrics
@@ -29,6 +29,7 @@ from recsvc.http.service import Service, utc_now
 from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
 from recsvc.http.signing import Signer, read_secret
 from recsvc.keys import CustomerTokens, KeyRing
+from recsvc.placements import LivePlacements
 
 access_log = logging.getLogger("recsvc.http.access")
 
@@ -71,13 +72,14 @@ def create_app(
         metrics=Metrics(live),
         events=LiveEvents(database, live, settings.events, clock),
         database=database,
+        placements=LivePlacements(settings.config),
         clock=clock,
     )
     app.extensions["recsvc"] = service
     _watch_requests(app, service)
     allow_origins(app, settings.origins)
     handle_problems(app)
-    for resource in (recommend, events, health, contract, script):
+    for resource in (recommend, batch, events, health, contract, script):
         routes = resource.blueprint(service)
         app.register_blueprint(routes)
         app.register_blueprint(routes, name=f"v1-{routes.name}", url_prefix="/v1")

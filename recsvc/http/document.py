@@ -10,9 +10,12 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
+from recsvc.http.batch_document import batch_operation, batch_schemas
 from recsvc.http.events_document import events_operation
+from recsvc.http.questions import IN_JSON
 from recsvc.http.release import release
 from recsvc.http.schemas import MOST_IDS, Alive, Problem, Readiness, RecommendAnswer, RecommendRequest
+from recsvc.http.wish_schemas import REFERENCE, wish_schemas, with_references
 
 ABOUT = """Lists of items for a shop's pages: for a customer, for an item, for a cart, or what is popular.
 
@@ -22,8 +25,9 @@ PROBLEMS = {
     400: "A field is unknown, of the wrong type or out of range; `errors` names it.",
     401: "The API key is missing, unknown, expired or revoked.",
     403: "The API key's scope does not reach this far.",
+    404: "This service has no such placement, or has not signed a `recommendation_id` of `exclude_seen`.",
     413: "The body is too large.",
-    415: "The body is not `application/json`.",
+    415: "The body is of another type.",
     429: "Asked too often; `Retry-After` says when to ask again.",
     500: "The service failed; its log says why under the request id.",
     503: "No model is loaded, or keys cannot be checked.",
@@ -93,6 +97,9 @@ def build_document() -> dict[str, Any]:
             ],
             "paths": {
                 "/recommend": {"get": _recommend(), "post": _recommend_from_body()},
+                "/recommend/batch": {
+                    "post": batch_operation(KEYED, _problems(400, 401, 403, 413, 415, 429, 500, 503))
+                },
                 "/events": {"post": events_operation(KEYED_PAGE, _problems(400, 401, 403, 413, 415, 429, 500, 503))},
                 "/health/live": {"get": _health("live", "Is the process alive?", {200: Alive})},
                 "/health/ready": {
@@ -113,7 +120,9 @@ def build_document() -> dict[str, Any]:
     built: dict[str, Any] = whole.model_dump(mode="json", by_alias=True, exclude_none=True)
     for operation in (built["paths"]["/recommend"][method] for method in ("get", "post")):
         operation["responses"]["200"]["content"]["application/json"]["example"] = EXAMPLE_ANSWER
-    return built
+    built["components"]["schemas"] |= wish_schemas() | batch_schemas()
+    referring: dict[str, Any] = with_references(built)
+    return referring
 
 
 def _schema(model: type[BaseModel]) -> PydanticSchema[BaseModel]:
@@ -125,13 +134,14 @@ def _recommend() -> dict[str, Any]:
         "operationId": "recommend",
         "tags": ["recommend"],
         "summary": "A list, asked for in the address",
-        "description": "Lists are repeated or comma-separated: `items=a,b&items=c`. An id with a comma goes by POST.",
+        "description": "Lists are repeated or comma-separated: `items=a,b&items=c`. An id with a comma goes by POST."
+        " `filter`, `boost`, `diversity` and `pins` are JSON.",
         "security": KEYED_PAGE,
         "parameters": [*_parameters(), ACCEPT_LANGUAGE, IF_NONE_MATCH],
         "responses": {
             "200": _answer(),
             "304": {"description": "The answer whose ETag `If-None-Match` names is still right."},
-            **_problems(400, 401, 403),
+            **_problems(400, 401, 403, 404),
             **TOO_LONG,
             **_problems(429, 500, 503),
         },
@@ -147,7 +157,7 @@ def _recommend_from_body() -> dict[str, Any]:
         "security": KEYED_PAGE,
         "parameters": [ACCEPT_LANGUAGE],
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": _answer(), **_problems(400, 401, 403, 413, 415, 429, 500, 503)},
+        "responses": {"200": _answer(), **_problems(400, 401, 403, 404, 413, 415, 429, 500, 503)},
     }
 
 
@@ -190,6 +200,13 @@ def _answer() -> dict[str, Any]:
             "RateLimit-Policy": {"description": "The quota.", **text},
         },
         "content": {"application/json": {"schema": _schema(RecommendAnswer)}},
+        "links": {
+            "another list of the page": {
+                "operationId": "recommendFromBody",
+                "description": "Its items are others than this list's.",
+                "requestBody": {"exclude_seen": ["$response.body#/recommendation_id"]},
+            }
+        },
     }
 
 
@@ -207,7 +224,8 @@ def _problems(*codes: int) -> dict[str, Any]:
 def _parameters() -> list[dict[str, Any]]:
     """RecommendRequest's fields as parameters of the address, where nothing can be null."""
     parameters = []
-    for name, found in RecommendRequest.model_json_schema()["properties"].items():
+    properties = RecommendRequest.model_json_schema(ref_template=REFERENCE + "{model}")["properties"]
+    for name, found in properties.items():
         schema = {key: value for key, value in found.items() if key not in ("title", "description", "default")}
         if "anyOf" in schema:
             schema |= next(option for option in schema.pop("anyOf") if option.get("type") != "null")
@@ -215,6 +233,10 @@ def _parameters() -> list[dict[str, Any]]:
             schema["default"] = found["default"]
         if name in MOST_IDS:
             del schema["items"]["minLength"]  # an empty id in an address does not count
+        about = {"name": name, "in": "query", "description": found["description"]}
+        if name in IN_JSON:
+            parameters.append({**about, "content": {"application/json": {"schema": schema}}})
+            continue
         lists = {"style": "form", "explode": True} if schema.get("type") == "array" else {}
-        parameters.append({"name": name, "in": "query", "description": found["description"], "schema": schema, **lists})
+        parameters.append({**about, "schema": schema, **lists})
     return parameters

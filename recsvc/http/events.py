@@ -11,9 +11,10 @@ from flask import Blueprint, Request, Response, request
 from models.errors import InputError
 from recsvc.events.reading import Batch, Fault, Rules, read_events
 from recsvc.events.store import Stored, append
+from recsvc.faults import shown
 from recsvc.http.access import customer_of, scope_of
 from recsvc.http.problems import ProblemError
-from recsvc.http.questions import pointer, shown
+from recsvc.http.questions import pointer
 from recsvc.http.schemas import LARGEST_BODY
 from recsvc.http.service import Service
 from recsvc.keys import Scope

@@ -40,8 +40,8 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
 
-def problem_response(problem: ProblemError) -> Response:
-    """The answer that a problem is sent as; never stored by a cache."""
+def problem_body(problem: ProblemError, request_id: str) -> dict[str, object]:
+    """The problem as a JSON object."""
     body: dict[str, object] = {
         "type": problem.type,
         "title": problem.title,
@@ -51,7 +51,13 @@ def problem_response(problem: ProblemError) -> Response:
     }
     if problem.errors:
         body["errors"] = list(problem.errors)
-    body["request_id"] = g.get("request_id", "")
+    body["request_id"] = request_id
+    return body
+
+
+def problem_response(problem: ProblemError) -> Response:
+    """The answer that a problem is sent as; never stored by a cache."""
+    body = problem_body(problem, g.get("request_id", ""))
     response = Response(orjson.dumps(body), problem.status.value, content_type=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(problem.headers)

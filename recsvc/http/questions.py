@@ -1,6 +1,5 @@
 """From a request to a `Query`: checked once, here, and typed from then on."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,27 +7,32 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from flask import Request
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from models.errors import InputError
 from recsvc.engine import Query
+from recsvc.faults import explained, location_of, shown
 from recsvc.http.access import KEY_PARAMETER
 from recsvc.http.problems import ProblemError
-from recsvc.http.schemas import ITEM_FIELDS, LARGEST_BODY, MOST_IDS, RecommendRequest
+from recsvc.http.schemas import ITEM_FIELDS, LARGEST_BODY, MOST_IDS, RecommendQuestion, RecommendRequest
+from recsvc.http.service import Service
 from recsvc.i18n import LANGUAGES, SOURCE_LANGUAGE
+from recsvc.placements import NotLetError, shaped, unknown_placement
 
 LISTS = frozenset({*MOST_IDS, "fields"})
 WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
-SHOWN_CHARACTERS = 40
+# Of these an address holds JSON.
+IN_JSON = ("filter", "boost", "diversity", "pins")
 
 
 @dataclass(frozen=True)
 class Question:
     """A checked request: the query, the item fields to answer with, whether Accept-Language had a say,
-    whether each item is to be explained, the token that stands for the customer, and the visit."""
+    whether each item is to be explained, the token that stands for the customer, the visit, and the placement or ''."""
 
     query: Query
     fields: Sequence[str]
@@ -36,6 +40,7 @@ class Question:
     explain: bool
     customer_token: str | None
     session_id: str | None
+    placement: str
 
     @property
     def personal(self) -> bool:
@@ -44,11 +49,11 @@ class Question:
         return somebody or bool(self.query.session_items) or self.explain
 
 
-def question_from_address(request: Request) -> Question:
+def question_from_address(request: Request, service: Service) -> Question:
     """Read the query string. Lists are repeated parameters or commas: `items=a,b&items=c`; an empty id does not count,
     so that a page with an empty cart may ask `items=`.
 
-    Raises ProblemError (400) that names each parameter at fault.
+    `filter`, `boost`, `diversity` and `pins` are JSON. Raises ProblemError (400, 404) that names what is at fault.
     """
     values: dict[str, Any] = {}
     for name, given in request.args.lists():
@@ -62,6 +67,9 @@ def question_from_address(request: Request) -> Question:
             detail = f"{shown(name)} is given {len(given)} times; expected once"
             raise ProblemError(HTTPStatus.BAD_REQUEST, detail, errors=[{"parameter": name, "detail": detail}])
         else:
+            if name in IN_JSON:
+                values[name] = _json_in(name, given[0])
+                continue
             number = WHOLE_NUMBER.fullmatch(given[0]) if name == "n" else None
             values[name] = int(number[1]) if number else given[0]
             if name == "explain":
@@ -69,11 +77,11 @@ def question_from_address(request: Request) -> Question:
     try:
         asked = RecommendRequest.model_validate(values)
     except ValidationError as error:
-        raise _bad_request(error, in_body=False) from None
-    return _question(asked, request)
+        raise bad_request(error, asked=RecommendRequest, in_body=False) from None
+    return question_of(asked, request, service, in_body=False, explain=asked.explain)
 
 
-def question_from_body(request: Request) -> Question:
+def question_from_body(request: Request, service: Service) -> Question:
     """Read a JSON body. Raises ProblemError: 415 for another type, 413 when too large, 400 naming what is at fault."""
     if request.mimetype != "application/json":
         raise ProblemError(
@@ -88,29 +96,76 @@ def question_from_body(request: Request) -> Question:
     try:
         asked = RecommendRequest.model_validate_json(body)
     except ValidationError as error:
-        raise _bad_request(error, in_body=True) from None
-    return _question(asked, request)
+        raise bad_request(error, asked=RecommendRequest, in_body=True) from None
+    return question_of(asked, request, service, in_body=True, explain=asked.explain)
 
 
-def _question(asked: RecommendRequest, request: Request) -> Question:
+def question_of(
+    asked: RecommendQuestion, request: Request, service: Service, *, in_body: bool, explain: bool = False
+) -> Question:
+    """The question with what its placement says and what other lists of the page show.
+
+    Raises ProblemError: 404 for a placement and a recommendation_id that this service does not have, 400 for a field
+    that the placement does not let requests set.
+    """
+    placement = None
+    if asked.placement is not None:
+        placements = service.placements.current()
+        placement = placements.get(asked.placement)
+        if placement is None:
+            detail = unknown_placement(asked.placement, placements)
+            raise _problem(HTTPStatus.NOT_FOUND, ("placement",), detail, in_body=in_body)
+    try:
+        wishes = shaped(asked, asked.placement, placement)
+    except NotLetError as error:
+        raise _problem(HTTPStatus.BAD_REQUEST, (error.field,), str(error), in_body=in_body) from None
     query = Query(
         customer_id=asked.customer_id,
         items=tuple(asked.items),
         session_items=tuple(asked.session_items),
-        scenario=asked.scenario,
-        n=asked.n,
         exclude=tuple(asked.exclude),
+        seen=_seen(asked.exclude_seen, service, in_body=in_body) if asked.exclude_seen else (),
         locale=asked.locale or preferred_language(request.headers.get("Accept-Language", "")),
+        **wishes,
     )
     fields = ITEM_FIELDS if asked.fields is None else asked.fields
     return Question(
         query,
         fields,
         negotiated=asked.locale is None,
-        explain=asked.explain,
+        explain=explain,
         customer_token=asked.customer_token,
         session_id=asked.session_id,
+        placement=asked.placement or "",
     )
+
+
+def _seen(recommendation_ids: Sequence[str], service: Service, *, in_body: bool) -> tuple[int, ...]:
+    """What these lists show, as `hash_id`s."""
+    shown_items: dict[int, None] = {}
+    for number, text in enumerate(recommendation_ids):
+        try:
+            shown_items.update(dict.fromkeys(service.signer.read(text).items))
+        except InputError as error:
+            detail = f"exclude_seen[{number}]: {error}"
+            raise _problem(HTTPStatus.NOT_FOUND, ("exclude_seen", number), detail, in_body=in_body) from None
+    return tuple(shown_items)
+
+
+def _json_in(name: str, text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        detail = f"{name} is not JSON: {error}"
+        raise _problem(HTTPStatus.BAD_REQUEST, (name,), detail, in_body=False) from None
+
+
+def _problem(status: HTTPStatus, location: Sequence[int | str], detail: str, *, in_body: bool) -> ProblemError:
+    return ProblemError(status, detail, errors=[{**_place(location, in_body=in_body), "detail": detail}])
+
+
+def _place(location: Sequence[int | str], *, in_body: bool) -> dict[str, str]:
+    return {"pointer": pointer(location)} if in_body else {"parameter": str(location[0])}
 
 
 @lru_cache(maxsize=1024)
@@ -120,48 +175,19 @@ def preferred_language(accepted: str) -> str:
     return best or SOURCE_LANGUAGE
 
 
-def _bad_request(error: ValidationError, *, in_body: bool) -> ProblemError:
-    faults = error.errors(include_url=False, include_context=False)
+def bad_request(error: ValidationError, *, asked: type[RecommendQuestion], in_body: bool) -> ProblemError:
+    """The problem that says what is wrong with a question."""
+    faults = error.errors(include_url=False)
     if faults[0]["type"] == "json_invalid":
         detail = f"the body is not JSON: {faults[0]['msg'].removeprefix('Invalid JSON: ')}"
         return ProblemError(HTTPStatus.BAD_REQUEST, detail, errors=[{"pointer": "#", "detail": detail}])
     errors = []
     for fault in faults[:20]:
-        place = {"pointer": pointer(fault["loc"])} if in_body else {"parameter": str(fault["loc"][0])}
-        errors.append({**place, "detail": explained(fault)})
+        place = _place(location_of(fault), in_body=in_body)
+        errors.append({**place, "detail": explained(fault, asked.model_fields)})
     return ProblemError(HTTPStatus.BAD_REQUEST, "; ".join(entry["detail"] for entry in errors[:3]), errors=errors)
 
 
 def pointer(location: Sequence[int | str]) -> str:
     """A JSON pointer (RFC 6901) as a fragment."""
     return "#" + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
-
-
-def explained(fault: ErrorDetails) -> str:
-    """'n is 0: input should be greater than or equal to 1'."""
-    location = fault["loc"]
-    if not location:
-        return "the body is not a JSON object"
-    name = shown(str(location[0]))
-    if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[0])[:100], RecommendRequest.model_fields, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(RecommendRequest.model_fields)}"
-        return f"{name} is not a field of this request; {hint}"
-    entry = f"{name}[{location[1]}]" if len(location) > 1 else name
-    message = fault["msg"]
-    return f"{entry} is {shown_value(fault['input'])}: {message[:1].lower()}{message[1:]}"
-
-
-def shown(text: str) -> str:
-    """Text from outside, cut short and on one line."""
-    cut = text[:SHOWN_CHARACTERS] + ("…" if len(text) > SHOWN_CHARACTERS else "")
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cut)
-
-
-def shown_value(value: Any) -> str:
-    """A value from outside as the message names it."""
-    if isinstance(value, str):
-        return f"'{shown(value)}'"
-    if isinstance(value, (list, dict)):
-        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
-    return shown(repr(value)) if value is not None else "null"

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Request, Response, request
 
 from recsvc.engine import Answer, AnsweredItem, explain
 from recsvc.http.access import customer_asked_for, require_for_explanation, scope_of
@@ -32,11 +32,11 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def respond(service: Service, read: Callable[[Any], Question], *, shareable: bool) -> Response:
+def respond(service: Service, read: Callable[[Request, Service], Question], *, shareable: bool) -> Response:
     """Check, ask, answer; whether caches may share the answer where it is about nobody."""
     started = perf_counter()
     granted = scope_of(request, service)
-    question = read(request)
+    question = read(request, service)
     shared = shareable and not question.personal
     customer = customer_asked_for(question.query.customer_id, question.customer_token, granted, service)
     query = question.query if customer is None else replace(question.query, customer_id=customer)
@@ -57,6 +57,7 @@ def respond(service: Service, read: Callable[[Any], Question], *, shareable: boo
         answer.query.scenario,
         shared_moment(now) if shared else now,
         [item.product.item_id for item in answer.items],
+        placement=question.placement,
     )
     seconds = perf_counter() - started
     service.metrics.time_answer(answer, seconds, computed=engine.rankings > rankings)

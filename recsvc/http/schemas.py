@@ -3,34 +3,29 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from models.scenarios import SCENARIOS
+from recsvc.engine.filters import LONGEST_TEXT
 from recsvc.http.explained import Explanation
 from recsvc.i18n import LANGUAGES
 from recsvc.keys.tokens import LONGEST_TOKEN
+from recsvc.wishes import ItemId, Wishes
 
 LARGEST_BODY = 1_048_576
-LONGEST_ID = 512  # as training takes them
-MOST_IDS = {"items": 100, "session_items": 100, "exclude": 1_000}
+LARGEST_BATCH, LONGEST_LINE, MOST_LINES = 8_388_608, 131_072, 1_000
+MOST_IDS = {"items": 100, "session_items": 100, "exclude": 1_000, "exclude_seen": 20}
+LONGEST_RECOMMENDATION_ID = 4_096
 ITEM_FIELDS = (
     "score", "source", "reason", "title", "price", "sale_price", "currency", "link", "image_link", "category", "brand",
 )  # fmt: skip
 
 
-def _whole(value: object) -> object:
-    """57.0 is 57: JSON has one kind of number, and some languages write every one of them with a point."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+class RecommendQuestion(Wishes):
+    """What every question for a list may have. Every field is optional: `{}` asks for what is popular."""
 
-
-ItemId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
-
-
-class RecommendRequest(BaseModel):
-    """A question. Every field is optional: `{}` asks for what is popular."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, title="RecommendRequest")
-
+    placement: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)] | None = Field(
+        None, description="A list of the shop's settings, which then decide what is in it."
+    )
     customer_id: ItemId | None = Field(
         None, description="Whose list; a customer that no training saw gets what is popular."
     )
@@ -48,21 +43,39 @@ class RecommendRequest(BaseModel):
     session_items: list[ItemId] = Field(
         [], max_length=MOST_IDS["session_items"], description="What the visitor looked at just now."
     )
-    scenario: Literal[SCENARIOS] = Field("home", description="The kind of list.")  # type: ignore[valid-type]
-    n: Annotated[int, BeforeValidator(_whole)] = Field(10, ge=1, le=100, description="How many items at most.")
     exclude: list[ItemId] = Field([], max_length=MOST_IDS["exclude"], description="Items that must not be in the list.")
+    exclude_seen: list[Annotated[str, Field(min_length=1, max_length=LONGEST_RECOMMENDATION_ID)]] = Field(
+        [],
+        max_length=MOST_IDS["exclude_seen"],
+        description="The `recommendation_id`s of other lists on the page: what they show is not shown again.",
+    )
     locale: str | None = Field(
         None,
         pattern=rf"^({'|'.join(LANGUAGES)})([-_][A-Za-z]{{2}})?$",
         description="Language of the reasons; without it Accept-Language decides, then English.",
         examples=["de", "de-AT"],
     )
-    explain: bool = Field(
-        False, description="Whether each item comes with an `explanation`; it tells a customer's habits."
-    )
     fields: list[Literal[ITEM_FIELDS]] | None = Field(  # type: ignore[valid-type]
         None, max_length=len(ITEM_FIELDS), description="What to say of each item besides `item_id`; all when left out."
     )
+
+
+class RecommendRequest(RecommendQuestion):
+    """A question. Every field is optional: `{}` asks for what is popular."""
+
+    model_config = ConfigDict(title="RecommendRequest")
+
+    explain: bool = Field(
+        False, description="Whether each item comes with an `explanation`; it tells a customer's habits."
+    )
+
+
+class BatchLine(RecommendQuestion):
+    """One line of a batch: a question, and a name for its answer."""
+
+    model_config = ConfigDict(title="BatchLine")
+
+    query_id: ItemId | None = Field(None, description="Repeated in the answer.")
 
 
 class RecommendedItem(BaseModel):

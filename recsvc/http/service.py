@@ -14,6 +14,10 @@ from recsvc.http.quota import Quota
 from recsvc.http.settings import ServeSettings
 from recsvc.http.signing import Signer
 from recsvc.keys import CustomerTokens, KeyRing
+from recsvc.placements import LivePlacements
+
+# In a request's environment: its answer is to be sent piece by piece.
+STREAMED = "recsvc.streamed"
 
 
 def utc_now() -> datetime:
@@ -33,6 +37,7 @@ class Service:
     metrics: Metrics
     events: LiveEvents
     database: sa.Engine
+    placements: LivePlacements
     clock: Callable[[], datetime] = utc_now
 
 

@@ -38,6 +38,7 @@ class ServeSettings:
     public_limit: str | None = PUBLIC_LIMIT
     server_limit: str | None = None
     proxies: int | None = None
+    config: Path | None = None
     events: EventSettings = field(default_factory=EventSettings)
 
     @cached_property

@@ -13,7 +13,7 @@ from models.registry import Registry
 from recsvc.engine import LiveEngine
 from recsvc.http.app import create_app
 from recsvc.http.logs import configure_logs
-from recsvc.http.service import Service, service_of
+from recsvc.http.service import STREAMED, Service, service_of
 from recsvc.http.settings import ServeSettings
 from recsvc.http.supervisor import DRAIN_SIGNAL, Drain
 from recsvc.state import connect
@@ -23,7 +23,7 @@ FIRST_READING = 5.0  # seconds that a worker waits for the database before it an
 
 CLOSE = ("Connection", "close")
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], list[bytes]]
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def build_worker(settings: ServeSettings, drain: Drain) -> WsgiApp:
@@ -52,16 +52,19 @@ def watch(service: Service, drain: Drain) -> None:
 def in_one_piece(
     app: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]], ending: Callable[[], bool]
 ) -> WsgiApp:
-    """The application with its answers as lists, which the server sends at once instead of piece by piece.
+    """The application with its answers as lists, which the server sends at once instead of piece by piece, but for
+    those that are meant to come in pieces.
 
     Where the worker is `ending`, the client is told to come back on a new connection, which another worker takes.
     """
 
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if ending():
             pieces = app(environ, lambda status, headers, *more: start_response(status, [*headers, CLOSE], *more))
         else:
             pieces = app(environ, start_response)
+        if environ.get(STREAMED):
+            return pieces
         try:
             return list(pieces)
         finally:
