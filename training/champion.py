@@ -23,7 +23,7 @@ from models.strings import IdIndex
 from training.data import TrainingData
 from training.evaluate.metrics import accuracy
 from training.fit.everything import fit_sources
-from training.judging import Judgement, Judges, K, Served, judged, truth_of
+from training.judging import Also, Judgement, Judges, K, Served, judged, truth_of
 from training.settings import TrainingSettings
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -86,9 +86,10 @@ class Champion:
         recommender: Recommender,
         judges: Judges,
         rankers: Mapping[str, Ranker],
+        also: Also | None = None,
     ) -> tuple[dict[str, Judgement], Beside]:
         """Judge the challenger (`rankers` over `recommender`, both as of the window's start) and the champion's recipe
-        on the same customers.
+        on the same customers; `also` makes further use of the challenger's blocks.
 
         The champion's sources knew other purchases, so its recipe is compared: its settings, fitted on what lay before
         the window, and its rankers over them: those that it serves with where they had not seen the window, else those
@@ -100,11 +101,11 @@ class Champion:
         own, horizon = self.recipe(settings, recommender.statistics.horizon)
         served = Served(self.rankers_before(start), {**BASELINES, **self.manifest.settings.get("baselines", {})})
         if own == settings and horizon == recommender.statistics.horizon:
-            judgements = judged(recommender, judges, rankers, served)
+            judgements = judged(recommender, judges, rankers, served, also)
             gains = {name: found.gains["champion"] for name, found in judgements.items() if "champion" in found.gains}
             how = "its rankers over the same sources"
         else:
-            judgements = judged(recommender, judges, rankers)
+            judgements = judged(recommender, judges, rankers, None, also)
             fitted = fit_sources(data.before(start), own, horizon)
             again = judged(fitted, judges, {}, served)
             gains = {name: found.gains["champion"] for name, found in again.items() if "champion" in found.gains}

@@ -1,6 +1,6 @@
 """Judges rankers and single signals by what customers bought in a window that neither has seen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
+from models.candidates import Candidates
 from models.features import Columns, features
 from models.ranker import Ranker
 from models.ranking import Scored, contains, keys, rank
@@ -21,6 +22,7 @@ from training.windows import Window
 BLOCK = 64
 K = 10
 CURVE_POINTS = 40
+NOBODY: NDArray[np.int64] = np.zeros(0, np.int64)
 # Signals that may order a list on their own where the ranker is no better.
 SINGLE = {
     "home": ("repeat", "habit", "bought_brief", "bought_short", "bought_lasting", "sales_short"),
@@ -38,9 +40,18 @@ class Judges:
     customers: NDArray[np.int64]
 
     @classmethod
-    def of(cls, data: TrainingData, window: Window, limit: int, rng: np.random.Generator) -> "Judges":
+    def of(
+        cls,
+        data: TrainingData,
+        window: Window,
+        limit: int,
+        rng: np.random.Generator,
+        without: NDArray[np.int64] = NOBODY,
+    ) -> "Judges":
+        """At most `limit` of them, drawn at random; none of those `without`, who taught what is judged."""
         lines = data.lines
         past = np.unique(lines.customer[(lines.day < window.start) & (lines.customer >= 0)]).astype(np.int64)
+        past = np.setdiff1d(past, without)
         if len(past) > limit:
             past = np.sort(rng.choice(past, limit, replace=False))
         return cls(window, past)
@@ -100,10 +111,19 @@ class Judgement:
         }
 
 
+# Takes each block of judges, with their candidates and features.
+Also = Callable[[NDArray[Any], Candidates, Columns], object]
+
+
 def judged(
-    recommender: Recommender, judges: Judges, rankers: Mapping[str, Ranker], champion: Served | None = None
+    recommender: Recommender,
+    judges: Judges,
+    rankers: Mapping[str, Ranker],
+    champion: Served | None = None,
+    also: Also | None = None,
 ) -> dict[str, Judgement]:
-    """Judge both scenarios on the same candidates; `champion` adds its gains, where the features let it."""
+    """Judge both scenarios on the same candidates; `champion` adds its gains, where the features let it; `also` makes
+    further use of each block."""
     gathered: dict[str, _Gathered] = {name: _Gathered(list(SINGLE[name])) for name in SINGLE}
     window = judges.window
     for start in range(0, len(judges.customers), BLOCK):
@@ -111,6 +131,9 @@ def judged(
         queries = recommender.queries(some)
         candidates, said = recommender.find(queries)
         columns = features(queries, candidates, recommender.statistics, said)
+        if also is not None:
+            also(some, candidates, columns)
+        columns = dict(columns)
         source, signals = said["repeat"]
         for signal in source.signals:
             columns[signal] = source.at(signals, signal, candidates)

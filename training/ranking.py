@@ -1,7 +1,7 @@
-"""Trains the rankers: candidates of earlier days as rows, what was then bought as labels."""
+"""Trains the rankers and has them judged, each on weeks that it has not seen."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.candidates import Candidates
-from models.features import Columns, features, matrix
+from models.features import Columns, features
 from models.ranker import Ranker
-from models.ranking import contains, keys
 from models.recommender import PERSONAL, Recommender
 from training.champion import Beside, Champion
 from training.data import TrainingData
 from training.fit.everything import fit_sources
+from training.gathering import Gathered, Rows, Teachers
 from training.in_thread import InThread
 from training.judging import Judgement, Judges, judged
-from training.ranker_settings import BOUGHT_A_LEAF, LEAST_LEAVES, TREES, RankerSettings, TreeSettings
+from training.ranker_settings import BOUGHT_A_LEAF, LEAST_LEAVES, RankerSettings, TreeSettings
 from training.settings import TrainingSettings
 from training.windows import Window, label_days, some_customers, window_starts
 
@@ -28,28 +28,6 @@ BLOCK = 64
 LEAST_BOUGHT = 200
 # Sources as of one day: `fit_sources`, or one that remembers what it fitted.
 Fit = Callable[[TrainingData, TrainingSettings, int, Collection[str]], Recommender]
-
-
-@dataclass(eq=False)
-class Rows:
-    """Rows to learn from, gathered block by block: features, labels, and weights that keep heavy buyers from drowning
-    the rest: a customer weighs the root of what it bought."""
-
-    names: tuple[str, ...] = ()
-    tables: list[NDArray[np.float32]] = field(default_factory=list)
-    labels: list[NDArray[np.bool_]] = field(default_factory=list)
-    weights: list[NDArray[np.float64]] = field(default_factory=list)
-
-    @property
-    def bought(self) -> int:
-        return int(sum(label.sum() for label in self.labels))
-
-    def add(self, columns: Columns, at: NDArray[Any], row: NDArray[Any], label: NDArray[np.bool_]) -> None:
-        self.names = tuple(columns)
-        self.tables.append(matrix({name: column[at] for name, column in columns.items()}, self.names))
-        self.labels.append(label)
-        per_row = np.bincount(row, label)
-        self.weights.append(1 / np.sqrt(np.maximum(per_row[row], 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,40 +62,49 @@ def train_rankers(
     ranker_settings = settings.ranker
     rng = np.random.default_rng(ranker_settings.seed)
     days = label_days(data, horizon)
-    starts = window_starts(data, days, ranker_settings.windows)
-    rows = {name: Rows() for name in TREES}
+    windows = [Window.of(data, start, days) for start in window_starts(data, days, ranker_settings.windows)]
+    windows = [window for window in reversed(windows) if len(window.customers)]
+    gathered = Gathered()
     judgements: dict[str, Judgement] = {}
     judging: dict[str, Ranker] = {}
     beside: Beside | None = None
-    for place, start in enumerate(reversed(starts)):
-        window = Window.of(data, start, days)
-        if not len(window.customers):
-            continue
-        recommender = fit(data.before(start), settings, horizon, PERSONAL)
-        chosen = some_customers(window, ranker_settings.customers // len(starts), rng)
-        freshest = place == len(starts) - 1
-        if freshest and not any(len(part.labels) for part in rows.values()):
-            _gather(rows, recommender, window, chosen[::2], len(starts), rng)
-            chosen = chosen[1::2]
-        if freshest:
-            judging = _trees_of(rows, ranker_settings)
+    for place, window in enumerate(windows):
+        recommender = fit(data.before(window.start), settings, horizon, PERSONAL)
+        limit = ranker_settings.of_window(len(window.bought), len(window.customers), len(windows))
+        chosen = some_customers(window, limit, rng)
+        learn = partial(Teachers, gathered, data, window, horizon=horizon, n_windows=len(windows), rng=rng)
+        if window is not windows[-1]:
+            _teach(learn(chosen), recommender, chosen)
+        else:
+            taught: NDArray[np.int64] = chosen[:0]
+            if gathered.is_empty:
+                taught = chosen[::2]
+                _teach(learn(taught), recommender, taught)
+            judging = _trees_of(gathered.early, ranker_settings)
             # A stream of their own: the same customers judge whatever was drawn to learn from.
-            stream = np.random.default_rng([ranker_settings.seed, start])
-            judges = Judges.of(data, window, ranker_settings.judges, stream)
+            stream = np.random.default_rng([ranker_settings.seed, window.start])
+            judges = Judges.of(data, window, ranker_settings.judges, stream, without=taught)
+            # Who judges teaches as well, once the judgement is made: their features are there already.
+            teachers = learn(np.setdiff1d(chosen, taught))
             if champion is None:
-                judgements = judged(recommender, judges, judging)
+                judgements = judged(recommender, judges, judging, also=teachers.add)
             else:
-                judgements, beside = champion.beside(data, settings, recommender, judges, judging)
+                judgements, beside = champion.beside(data, settings, recommender, judges, judging, also=teachers.add)
             if judge_only:
                 return Trained({}, judging, judgements, beside)
-        _gather(rows, recommender, window, chosen, len(starts), rng)
-        show((place + 1) / (len(starts) + 1))
+            _teach(teachers, recommender, np.setdiff1d(teachers.customers, judges.customers))
+        show((place + 1) / (len(windows) + 1))
     rankers = {
         name: ranker.calibrated(*judgements[name].curve)
-        for name, ranker in _trees_of(rows, ranker_settings).items()
+        for name, ranker in _trees_of(gathered.rows, ranker_settings).items()
         if name in judgements and judgements[name].ranker_is_better
     }
     return Trained(rankers, {name: judging[name] for name in rankers}, judgements, beside)
+
+
+def _teach(teachers: Teachers, recommender: Recommender, customers: NDArray[np.int64]) -> None:
+    for block in blocks_of(recommender, customers):
+        teachers.add(*block)
 
 
 def blocks_of(recommender: Recommender, customers: NDArray[Any]) -> Iterator[tuple[NDArray[Any], Candidates, Columns]]:
@@ -127,29 +114,6 @@ def blocks_of(recommender: Recommender, customers: NDArray[Any]) -> Iterator[tup
         queries = recommender.queries(some)
         candidates, said = recommender.find(queries)
         yield some, candidates, features(queries, candidates, recommender.statistics, said)
-
-
-def _gather(
-    rows: dict[str, Rows],
-    recommender: Recommender,
-    window: Window,
-    customers: NDArray[np.int64],
-    n_windows: int,
-    rng: np.random.Generator,
-) -> None:
-    thinned: dict[str, float] = {}
-    for some, candidates, columns in blocks_of(recommender, customers):
-        label = contains(window.bought, keys(some[candidates.row], candidates.item))
-        for name, part in rows.items():
-            considered = ~candidates.owned if name == "discover" else np.ones(len(candidates), np.bool_)
-            # Only a customer who bought one of the candidates says anything of their order.
-            some_bought = np.bincount(candidates.row, label & considered, minlength=len(some)) > 0
-            considered &= some_bought[candidates.row]
-            if name not in thinned:
-                expected = considered.sum() / len(some) * len(customers)
-                thinned[name] = min(1.0, TREES[name].rows / n_windows / max(expected, 1))
-            kept = np.flatnonzero(considered & (label | (rng.random(len(candidates)) < thinned[name])))
-            part.add(columns, kept, candidates.row[kept], label[kept])
 
 
 def _trees_of(rows: dict[str, Rows], settings: RankerSettings) -> dict[str, Ranker]:

@@ -14,6 +14,9 @@ LONGEST, SHORTEST = 28, 7
 PAST_SHARE = 0.35
 # Purchase lines of known customers in half a horizon that make a longer window of labels needless.
 ENOUGH_LINES = 20_000
+# Purchase lines in all windows together that rankers learn from: the fewer a window holds, the more windows.
+ENOUGH_LABELS = 250_000
+FEWEST, MOST = 2, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,12 @@ class Window:
         inside = (lines.day >= start) & (lines.day < start + days) & known[lines.customer]
         bought = np.unique(keys(lines.customer[inside], lines.item[inside]))
         return cls(start, days, np.unique(bought >> 32), bought)
+
+    def bought_within(self, data: TrainingData, days: int) -> NDArray[np.int64]:
+        """Keys of what its customers bought in the `days` from its start, as far as the data go; ascending."""
+        lines = data.lines
+        inside = (lines.day >= self.start) & (lines.day < self.start + days) & np.isin(lines.customer, self.customers)
+        return np.unique(keys(lines.customer[inside], lines.item[inside]))
 
 
 def horizon_of(data: TrainingData, days: int = 0) -> int:
@@ -59,16 +68,24 @@ def label_days(data: TrainingData, horizon: int) -> int:
     return half if np.count_nonzero(recent) >= ENOUGH_LINES else horizon
 
 
-def window_starts(data: TrainingData, days: int, count: int) -> list[int]:
-    """Up to `count` days to look `days` ahead from, the latest first, side by side: what judges is never what
-    taught.
+def window_starts(data: TrainingData, days: int, count: int = 0) -> list[int]:
+    """Up to `count` days (0: as many as hold enough purchases) to look `days` ahead from, the latest first, side by
+    side: what judges is never what taught.
     """
     end = data.last_day + 1
     oldest = data.first_day + max(int(np.ceil((end - data.first_day) * PAST_SHARE)), 1)
     latest = end - days
     if latest <= data.first_day:
         return []
-    return list(range(latest, oldest - 1, -days))[:count] or [latest]
+    starts = range(latest, oldest - 1, -days)
+    return list(starts)[: count or windows_worth(data, days)] or [latest]
+
+
+def windows_worth(data: TrainingData, days: int) -> int:
+    """How many windows rankers learn from: a small shop needs many to see enough purchases."""
+    lines = data.lines
+    recent = int(np.count_nonzero((lines.day > data.last_day - days) & (lines.customer >= 0)))
+    return int(np.clip(ENOUGH_LABELS / max(recent, 1), FEWEST, MOST))
 
 
 def some_customers(window: Window, limit: int, rng: np.random.Generator) -> NDArray[np.int64]:
