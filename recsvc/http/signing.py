@@ -6,6 +6,7 @@ import hmac
 import os
 import secrets
 import struct
+from binascii import a2b_base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ LAYOUT = 2
 MAC_BYTES = 16
 HEAD = struct.Struct("<BIBBH")  # layout, seconds since 1970, scenario's place, lengths of the version and the label
 SHORTEST_SECRET = 16
+URL_SAFE = str.maketrans("-_", "+/")
 
 hash_item = lru_cache(maxsize=200_000)(hash_id)
 
@@ -70,6 +72,16 @@ class Signer:
         if not hmac.compare_digest(hmac.digest(self._key, payload, "sha256")[:MAC_BYTES], mac):
             raise InputError("recommendation_id is not one of this service: its signature does not fit")
         return self.unchecked(text)
+
+    @staticmethod
+    def origin(text: str) -> bytes:
+        """Scenario, model, placement and arms of an id that was checked before, as bytes: equal for ids of which all
+        these are. Far cheaper than reading it; b'' for an id of another layout."""
+        head = a2b_base64(text[:12].translate(URL_SAFE))
+        if len(head) < HEAD.size or head[0] != LAYOUT:
+            return b""
+        length = HEAD.size + head[6] + int.from_bytes(head[7:9], "little")
+        return a2b_base64(text[: -(-length // 3) * 4].translate(URL_SAFE))[5:length]
 
     def unchecked(self, text: str) -> Recommendation:
         """What an id says that was checked before, such as one of a stored event; raises InputError as `read`."""

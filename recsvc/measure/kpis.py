@@ -11,8 +11,6 @@ import sqlalchemy as sa
 
 from models.catalogue import Catalogue
 from models.errors import InputError
-from models.scenarios import SCENARIOS
-from recsvc.http.signing import Signer
 from recsvc.measure.cohort import campaigns_of, read_mailing, segments_of, visitors_of
 from recsvc.measure.crediting import DAY, Credit, credit
 from recsvc.measure.figures import Figures, ListFigures, TestFigures
@@ -27,8 +25,6 @@ from recsvc.measure.testing import judge_experiment, judge_mailing
 from recsvc.measure.touches import Label, Touches, TouchReader
 
 DAYS = 28
-# Ids of stored events were checked when they came, so reading them needs no secret.
-READ_STORED = Signer(b"", SCENARIOS).unchecked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +71,7 @@ def measure(database: sa.Engine, prices: Prices, asked: Asked) -> Figures:
         for path in asked.files:
             read_purchase_file(path, reader)
         reader.add_events(connection)
-        touch_reader = TouchReader(book, READ_STORED)
+        touch_reader = TouchReader(book)
         touch_reader.add_lists(connection, views=asked.settings.view_days > 0, since=since)
         touch_reader.add_mail_clicks(connection)
         window = asked.settings.window_days * DAY

@@ -10,9 +10,9 @@ import orjson
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from models.scenarios import SCENARIOS
 from models.strings import hash_id
-from recsvc.http.signing import Recommendation
+from recsvc.http.signing import Signer
 from recsvc.measure.names import Book, Names
 from recsvc.measure.purchases import BLOCK, seconds
 from recsvc.state.live_events import events
@@ -53,16 +53,17 @@ class Touches:
 
 
 class TouchReader:
-    """Collects touches; `read_id` says what a stored recommendation_id carries."""
+    """Collects touches."""
 
-    def __init__(self, book: Book, read_id: Callable[[str], Recommendation]) -> None:
-        self._book, self._read_id = book, read_id
+    def __init__(self, book: Book) -> None:
+        self._book = book
         self._labels = Names()
         self._of_hash: dict[int, int] = {}
         self._rows = array("d")
         self._seen: dict[int, int] = {}  # list and subject → 2 × label + whether it was clicked
         self._met: dict[int, float] = {}  # subject and label → first moment
-        self._known: dict[int, tuple[int, int] | None] = {}  # an id's hash → the list's number and label
+        self._of_origin: dict[bytes, int | None] = {}
+        self._signer = Signer(b"", SCENARIOS)  # stored ids were checked when they came: reading them needs no secret
 
     def add_lists(self, connection: sa.Connection, *, views: bool, since: float = 0.0) -> None:
         """Impressions and clicks on pages; items that were only shown are kept with `views`. Lists are counted that
@@ -77,10 +78,9 @@ class TouchReader:
         for kind, customer_id, session_id, items, text, at in connection.execution_options(yield_per=BLOCK).execute(
             query
         ):
-            found = self._list(text)
-            if found is None:
+            label = self._label(text)
+            if label is None:
                 continue
-            number, label = found
             who = self._book.subject(customer_id, session_id)
             clicked = kind == "click"
             if who < 0:
@@ -89,7 +89,7 @@ class TouchReader:
                 first = who << LABEL_BITS | label
                 self._met[first] = min(self._met.get(first, at), at)
             if at >= since:
-                key = (number << SUBJECT_BITS) + (who if who >= 0 else nobody)
+                key = (hash(text) << SUBJECT_BITS) + (who if who >= 0 else nobody)
                 self._seen[key] = max(self._seen.get(key, 0), 2 * label + clicked)
             if clicked or (views and who >= 0):
                 self._add_items(who, [item["item_id"] for item in orjson.loads(items)], text, at, label, clicked)
@@ -128,20 +128,16 @@ class TouchReader:
             self._met,
         )
 
-    def _list(self, text: str) -> tuple[int, int] | None:
-        """The list's number and its label; None for an id that an older recsvc signed."""
-        hashed = hash(text)
-        if hashed in self._known:
-            return self._known[hashed]
+    def _label(self, text: str) -> int | None:
+        """The label's number of a stored id; None for one that an older recsvc signed."""
+        origin = Signer.origin(text)
+        if origin in self._of_origin:
+            return self._of_origin[origin]
         found = None
-        try:
-            says = self._read_id(text)
-        except InputError:
-            pass
-        else:
-            label = Label("web", says.placement or says.scenario, says.model_version, says.arms)
-            found = len(self._known), self._labels.of(label)
-        self._known[hashed] = found
+        if origin:
+            says = self._signer.unchecked(text)
+            found = self._labels.of(Label("web", says.placement or says.scenario, says.model_version, says.arms))
+        self._of_origin[origin] = found
         return found
 
     def _add_items(self, who: int, items: list[str], text: str, at: float, label: int, clicked: bool) -> None:
@@ -150,7 +146,7 @@ class TouchReader:
         if not items:
             if len(self._of_hash) < len(self._book.items):
                 self._of_hash = {hash_id(str(name)): number for name, number in self._book.items.numbers.items()}
-            shown = [self._of_hash[hashed] for hashed in self._read_id(text).items if hashed in self._of_hash]
+            shown = [self._of_hash[hashed] for hashed in self._signer.unchecked(text).items if hashed in self._of_hash]
         for item in shown:
             self._rows.extend((who, item, at, label, clicked))
 

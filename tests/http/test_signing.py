@@ -34,6 +34,17 @@ def test_an_id_names_placement_and_arms() -> None:
     assert signer.unchecked(text) == found
 
 
+@given(st.text(max_size=20), st.lists(st.text(max_size=9), max_size=3), st.integers(0, 2**31))
+def test_where_an_id_comes_from_is_read_quickly(placement: str, items: list[str], seconds: int) -> None:
+    one = signer.sign("v1", "home", NOW, items, placement=placement, arms=[("x", "y")])
+    other = signer.sign(
+        "v1", "home", datetime.fromtimestamp(seconds, UTC), ["z"], placement=placement, arms=[("x", "y")]
+    )
+    assert signer.origin(one) == signer.origin(other) != b""
+    assert signer.origin(one) != signer.origin(signer.sign("v1", "home", NOW, items, placement=placement))
+    assert signer.origin("AQAA") == b""
+
+
 def test_an_id_of_another_layout_is_refused() -> None:
     with pytest.raises(InputError, match="has layout 01; this recsvc reads 2"):
         signer.unchecked(base64.urlsafe_b64encode(b"\x01" + bytes(40)).decode())

@@ -91,7 +91,8 @@ def test_the_click_rate_is_of_lists_and_visitors(shop: Shop) -> None:
     shop.tell("click", "ada", 3, "milk", shown=shown)
     shop.tell("click", "dora", 3, "milk", shown=shown)  # whose impression got lost
     (row,) = shop.figures().placements
-    assert (row.shown, row.clicked, row.rate.value) == (6, 2, pytest.approx(1 / 3))
+    assert (row.shown, row.clicked) == (6, 2)
+    assert row.rate.value == pytest.approx(1 / 3)
 
 
 def test_a_visit_that_logs_in_is_its_customers(shop: Shop) -> None:
