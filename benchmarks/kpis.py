@@ -8,6 +8,7 @@ impressions, a quarter clicks, a quarter purchases with some returns, an experim
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
