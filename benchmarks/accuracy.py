@@ -65,7 +65,6 @@ def all_purchases(work: Path) -> TrainingData:
     shop = read_shop(
         (PurchaseSource(location="completejourney", format="complete-journey"),),
         None,
-        None,
         settings=InputSettings(),
         now=datetime.now(UTC),
         work_dir=work,

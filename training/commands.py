@@ -9,11 +9,14 @@ import click
 
 from models.errors import RefusedError
 from models.registry import Registry
-from training.options import QUIET, STORE, input_options, request_of
+from training.options import QUIET, STORE, Days, input_options, request_of
 
 
 @click.command()
 @input_options
+@click.option(
+    "--horizon", type=Days(), help="How far lists look ahead: 28d, 4w. Without it: from the length of the shop's past."
+)
 @click.option(
     "--tune",
     "tune_minutes",

@@ -1,6 +1,8 @@
 """Options that several of the trainer's commands share: what to read, and with which settings."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,21 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[click.decorators.FC], click.decorators.FC]
 
+
+class Days(click.ParamType[int]):
+    """A number of days: '28d', '4w' or '28'."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Days as a whole number above 0."""
+        found = re.fullmatch(r"(\d{1,4})\s*([dw]?)", str(value).strip().lower())
+        days = int(found[1]) * (7 if found[2] == "w" else 1) if found else 0
+        if not days:
+            self.fail(f"{value!r} is no length of time; expected days or weeks, such as 28d or 4w", param, ctx)
+        return days
+
+
 INPUT: tuple[Decorator[Any], ...] = (
     click.option(
         "--purchases",
@@ -26,9 +43,8 @@ INPUT: tuple[Decorator[Any], ...] = (
     click.option(
         "--products",
         type=click.Path(path_type=Path),
-        help="Catalogue in Merchant Center attributes: CSV, TSV, XML, JSONL, Parquet.",
+        help="Catalogue in Merchant Center attributes, file, glob or directory: CSV, TSV, XML, JSONL, Parquet.",
     ),
-    click.option("--customers", type=click.Path(path_type=Path), help="CSV or Parquet with customer_id, tier, locale."),
     click.option(
         "--format",
         "format_name",
@@ -68,11 +84,11 @@ def request_of(
     locations: tuple[str, ...],
     query: str | None,
     products: Path | None,
-    customers: Path | None,
     format_name: str,
     columns: str | None,
     config: Path | None,
     until: datetime | None,
+    horizon: int | None = None,
     tune_minutes: float | None = None,
     untuned: bool = False,
     publish: bool = True,
@@ -80,14 +96,17 @@ def request_of(
 ) -> "TrainingRequest":
     """What the input options ask for; raises InputError for a file that does not exist or columns that say nothing."""
     from training.input import PurchaseSource
+    from training.input.files import FEED_KINDS, find_files
     from training.input.live import LIVE, live_url
     from training.pipeline import TrainingRequest, parse_columns
     from training.settings import TrainingSettings
     from training.tuning.chosen import Wish
 
-    for path in (products, customers, config):
-        if path is not None and not path.exists():
-            raise InputError(f"{path}: no such file")
+    # Before the purchases are read, which may take minutes.
+    if products is not None:
+        find_files(str(products), FEED_KINDS)
+    if config is not None and not config.exists():
+        raise InputError(f"{config}: no such file")
     renamed = parse_columns(columns) if columns else {}
     end = until.replace(tzinfo=UTC) if until else None
     sources = tuple(
@@ -96,11 +115,13 @@ def request_of(
         else PurchaseSource(location=location, query=query, format=format_name, columns=renamed, until=end)
         for location in locations
     )
+    settings = TrainingSettings.read(config)
+    if horizon is not None:
+        settings = replace(settings, ranker=replace(settings.ranker, horizon_days=horizon))
     return TrainingRequest(
         sources=sources,
         products=products,
-        customers=customers,
-        settings=TrainingSettings.read(config),
+        settings=settings,
         tuning=Wish(given=TrainingSettings.given(config), minutes=tune_minutes or 0.0, untuned=untuned),
         publish=publish,
         force=force,

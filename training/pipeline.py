@@ -49,7 +49,6 @@ class TrainingRequest:
 
     sources: tuple[PurchaseSource, ...]
     products: Path | None = None
-    customers: Path | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     tuning: Wish = field(default_factory=Wish)
     publish: bool = True
@@ -110,11 +109,10 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
 
 
 def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callable[[str], None], now: datetime) -> Shop:
-    """Purchases, products and customers, checked; raises InputError where they cannot be learned from."""
+    """Purchases and products, checked; raises InputError where they cannot be learned from."""
     return read_shop(
         request.sources,
         request.products,
-        request.customers,
         settings=request.settings.purchases,
         product_settings=request.settings.products,
         previous_items=None if request.force else items_in_feed(registry),

@@ -27,7 +27,6 @@ def shop(tiny_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return read_shop(
         (PurchaseSource(location=str(tiny_shop / "purchases.csv")),),
         tiny_shop / "products.csv",
-        None,
         settings=InputSettings(),
         now=datetime(2026, 6, 1, tzinfo=UTC),
         work_dir=folder,

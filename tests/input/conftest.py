@@ -12,14 +12,13 @@ from training.input import InputSettings, PurchaseSource, Shop, read_shop
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """read(location or text of a CSV, products=…, customers=…, **of PurchaseSource): the shop."""
+    """read(location or text of a CSV, products=…, **of PurchaseSource): the shop."""
     monkeypatch.delenv("RECSVC_HMAC_KEY", raising=False)
 
     def read_it(
         location: object,
         *,
         products: Path | None = None,
-        customers: Path | None = None,
         settings: InputSettings | None = None,
         options: dict[str, Any] | None = None,
         now: datetime = NOW,
@@ -32,7 +31,6 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
         return read_shop(
             [PurchaseSource(location=str(location), **source)],
             products,
-            customers,
             settings=settings or InputSettings(),
             now=now,
             work_dir=tmp_path / "work",

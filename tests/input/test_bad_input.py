@@ -241,6 +241,6 @@ def test_settings_that_are_none() -> None:
 def test_no_source_at_all(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no purchases are given"):
         read_shop(
-            [], None, None, settings=InputSettings(), now=NOW, work_dir=tmp_path,
+            [], None, settings=InputSettings(), now=NOW, work_dir=tmp_path,
             rejects_path=tmp_path / "r.parquet", tell=print,
         )  # fmt: skip

@@ -57,7 +57,7 @@ def read_both(database: sa.Engine, tmp_path: Path, *, file: str | None = FILE, u
         (tmp_path / "orders.csv").write_text(file, encoding="utf-8")
         sources.insert(0, PurchaseSource(location=str(tmp_path / "orders.csv"), until=until))
     return read_shop(
-        sources, None, None, settings=InputSettings(), now=NOW, work_dir=tmp_path / "work",
+        sources, None, settings=InputSettings(), now=NOW, work_dir=tmp_path / "work",
         rejects_path=tmp_path / "rejects.parquet", tell=lambda message: None,
     )  # fmt: skip
 
@@ -133,7 +133,7 @@ def test_the_report_says_up_to_which_event_it_knows_all(database: sa.Engine, tmp
 def test_without_events_there_is_a_clear_word(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_shop(
-            [PurchaseSource(location=live_url(tmp_path), format=LIVE)], None, None, settings=InputSettings(), now=NOW,
+            [PurchaseSource(location=live_url(tmp_path), format=LIVE)], None, settings=InputSettings(), now=NOW,
             work_dir=tmp_path / "work", rejects_path=tmp_path / "rejects.parquet", tell=lambda message: None,
         )  # fmt: skip
 

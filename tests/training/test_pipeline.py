@@ -152,3 +152,18 @@ def test_no_bundle_is_left_by_a_training_that_fails(tiny_shop: Path, store: Path
     assert train(purchases, tiny_shop, store).exit_code == 2
     assert registry.versions() == before
     assert list(registry.work.glob("*")) == []
+
+
+def test_products_may_be_a_pattern_and_the_horizon_be_set(tiny_shop: Path, tmp_path: Path) -> None:
+    pattern = str(tiny_shop / "prod*.csv")
+    result = train(tiny_shop / "purchases.csv", tiny_shop, tmp_path, "--products", pattern, "--horizon", "1w")
+    assert result.exit_code == 0, result.stderr
+    manifest = Registry(tmp_path).manifest(json.loads(result.stdout)["version"])
+    assert manifest.settings["horizon_days"] == manifest.settings["ranker"]["horizon_days"] == 7
+    assert manifest.metrics["input"]["products"]["items"] == 16
+
+
+def test_a_pattern_without_products_is_said_before_anything_is_read(tiny_shop: Path, tmp_path: Path) -> None:
+    result = run_recsvc("train", "--purchases", "gone.csv", "--products", tmp_path / "*.xml", "--store", tmp_path / "s")
+    assert result.exit_code == 2
+    assert "*.xml: no such file (nothing matches the pattern)" in result.stderr

@@ -1,7 +1,6 @@
 """`recsvc evaluate`."""
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,21 +11,7 @@ import click
 
 from models.errors import InputError
 from models.registry import Registry
-from training.options import QUIET, STORE, input_options, request_of
-
-
-class Days(click.ParamType[int]):
-    """A number of days: '28d', '4w' or '28'."""
-
-    name = "days"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Days as a whole number above 0."""
-        found = re.fullmatch(r"(\d{1,4})\s*([dw]?)", str(value).strip().lower())
-        days = int(found[1]) * (7 if found[2] == "w" else 1) if found else 0
-        if not days:
-            self.fail(f"{value!r} is no length of time; expected days or weeks, such as 28d or 4w", param, ctx)
-        return days
+from training.options import QUIET, STORE, Days, input_options, request_of
 
 
 class Evaluate(click.Command):
@@ -113,7 +98,7 @@ def evaluate(
             raise InputError(f"{path}: there is no directory {path.parent}")
     request = request_of(store=store, **given)
     settings = BacktestSettings(
-        horizon_days=horizon or 0,
+        horizon_days=horizon or request.settings.ranker.horizon_days,
         windows=windows,
         k=tuple(dict.fromkeys(lengths)),
         customers=customers_sample,

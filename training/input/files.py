@@ -52,6 +52,9 @@ class InputFile:
         return (self.kind, self.compression, self.separator, self.is_array, columns, self.types, self.blank_lines)
 
 
+FEED_KINDS: tuple[Kind, ...] = ("csv", "json", "parquet", "xml")
+
+
 def find_files(location: str, kinds: Sequence[Kind] = ("csv", "json", "parquet")) -> list[Path]:
     """The readable files of a file name, glob or directory (with its sub-directories), sorted.
 

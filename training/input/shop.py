@@ -1,4 +1,4 @@
-"""Read one shop: purchases, products and customers, checked and coded, with a report of what was found."""
+"""Read one shop: purchases and products, checked and coded, with a report of what was found."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from models.errors import InputError
 from models.strings import IdIndex
 from training.data import PurchaseLines, TrainingData
 from training.input.catalogue import build_catalogue, describe_items, items_outside
-from training.input.customers import number_segments, read_segments
 from training.input.engine import count_of, open_engine
 from training.input.formats import complete_journey
 from training.input.netting import NettedLines, net_lines
@@ -36,18 +35,15 @@ EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Shop:
-    """What a training learns from. `segments` numbers each customer's segment in `segment_names` (−1: none)."""
+    """What a training learns from."""
 
     data: TrainingData
     report: InputReport
-    segments: NDArray[np.int32] | None = None
-    segment_names: tuple[str, ...] = ()
 
 
 def read_shop(
     sources: Sequence[PurchaseSource],
     products: Path | None,
-    customers: Path | None,
     *,
     settings: InputSettings,
     now: datetime,
@@ -88,7 +84,6 @@ def read_shop(
         items = describe_items(netted.items, staged.rows, feed.items if feed else None)
         guest_rows = count_of(staged.rows.filter(staged.rows.customer.isnull()))
         rows_used = count_of(staged.rows) - netted.duplicates
-        wanted = read_segments(engine, customers) if customers else {}
     lines, over_limit = _newest(lines, settings.max_lines_per_customer)
     lines, kept_customers = _compact(lines, "customer", np.zeros(len(customer_ids), bool))
     lines, _ = _compact(lines, "order", np.zeros(netted.orders, bool))
@@ -101,7 +96,6 @@ def read_shop(
     outside, unsold = items_outside(items, bought) if feed else (None, None)
     index = IdIndex.of([customer_ids[code] for code in kept_customers])
     data = TrainingData(customers=index, catalogue=build_catalogue(items.filter(pa.array(kept))), lines=lines)
-    segments, segment_names = number_segments(index, wanted)
     report = InputReport(
         sources=staged.sources,
         rows_read=staged.rows_read,
@@ -126,7 +120,7 @@ def read_shop(
         warnings=staged.warnings + _warnings(netted, outside, int(bought.sum())),
         live_seq=staged.live_seq,
     )
-    return Shop(data=data, report=report, segments=segments, segment_names=segment_names)
+    return Shop(data=data, report=report)
 
 
 def _own_products(engine: Backend, sources: Sequence[PurchaseSource], rows: ir.Table, work_dir: Path) -> Path | None:

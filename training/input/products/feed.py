@@ -13,7 +13,7 @@ from models.errors import InputError
 from training.input.cells import text_of
 from training.input.columns import match_columns, suggestion
 from training.input.engine import count_of, reading
-from training.input.files import InputFile, find_files, look_at
+from training.input.files import FEED_KINDS, InputFile, find_files, look_at
 from training.input.products.xml_feed import xml_to_parquet
 from training.input.readers import open_rows, refused_records
 
@@ -58,7 +58,7 @@ class Feed:
 def read_feed(engine: Backend, location: str, work_dir: Path) -> Feed:
     """All files of the feed; raises InputError for files without id or title, or that cannot be read."""
     tables, columns, unread = [], {"id": None}, 0
-    for number, path in enumerate(find_files(location, ("csv", "json", "parquet", "xml"))):
+    for number, path in enumerate(find_files(location, FEED_KINDS)):
         file = look_at(path)
         if file.kind == "xml":
             export = work_dir / f"feed_{number}.parquet"
