@@ -80,7 +80,8 @@ class TestFigures:
     """A campaign against its holdout, or an experiment's arms against its control.
 
     `running` while outcomes still count: its intervals hold at every look. `sample_ratio` is the p-value of the arms'
-    sizes, None where their shares are not known; `broken` says that no figure can be believed.
+    sizes, None where their shares are not known; `broken` says that no figure can be believed. `crossed` visitors met
+    several arms and count for the first.
     """
 
     __test__ = False  # no test of pytest's
@@ -101,7 +102,7 @@ class TestFigures:
     models: tuple[str, ...] = ()
     delivered: int = 0
     clickers: int = 0
-    notes: tuple[str, ...] = ()
+    crossed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ COLUMNS = ("customer_id", "order_id", "item_id", "quantity", "unit_price", "time
 NEEDED = ("order_id", "item_id", "timestamp")
 MOST_UNREADABLE = 0.05
 NAN = float("nan")
+UNREADABLE = "rows that cannot be read"
 
 
 def read_purchase_file(path: Path, reader: PurchaseReader) -> None:
@@ -38,7 +39,8 @@ def read_purchase_file(path: Path, reader: PurchaseReader) -> None:
                 first = first or f"{path}:{row.line}: {problem}"
     if unreadable > MOST_UNREADABLE * rows:
         raise InputError(f"{unreadable} of {rows} rows of {path} cannot be read; the first: {first}")
-    reader.notes["rows that cannot be read"] += unreadable
+    if unreadable:
+        reader.notes[UNREADABLE] += unreadable
 
 
 def _read(cells: dict[str, object], reader: PurchaseReader) -> str | None:

@@ -22,6 +22,11 @@ EVENT, FILE = 0, 1  # what a file says of an order's item stands above what an e
 SMALLEST = 1e-9
 
 
+def _(message: str) -> str:
+    """Marks a text for translation; what it is in the reader's language is looked up when it is shown."""
+    return message
+
+
 @dataclass(frozen=True, eq=False)
 class Purchases:
     """Equal-length arrays, one entry an item of an order, sorted by subject and time. `at` is in seconds since 1970,
@@ -115,9 +120,9 @@ class PurchaseReader:
         main = int(np.bincount(currency).argmax()) if len(currency) else 0
         price = self._priced(item, price, prices)
         price[currency != main] = 0.0
-        self.notes["lines in another currency"] += int((currency != main).sum())
-        self.notes["lines without a price"] += int(np.isnan(price).sum())
-        self.notes["lines of nobody"] += int((who < 0).sum())
+        self.notes[_("lines in another currency")] += int((currency != main).sum())
+        self.notes[_("lines without a price")] += int(np.isnan(price).sum())
+        self.notes[_("lines of nobody")] += int((who < 0).sum())
         price = np.nan_to_num(price)
         cost = self._listed(item, prices.cost)
         stays = price * (nan if prices.margin is None else prices.margin)
@@ -154,7 +159,7 @@ class PurchaseReader:
                 by_event, by_file = told[of, what]
                 back[place] = by_file if by_file and origin == FILE else max(by_event, by_file)
                 pairs.discard((of, what))
-        self.notes["returns of unknown purchases"] += sum(1 for of, what in pairs if of not in whole)
+        self.notes[_("returns of unknown purchases")] += sum(1 for of, what in pairs if of not in whole)
         return back
 
     def _priced(self, item: NDArray[np.int64], price: NDArray[np.float64], prices: Prices) -> NDArray[np.float64]:

@@ -67,7 +67,7 @@ def _judged(
         models=mailing.models if mailing else (),
         delivered=mailing.delivered if mailing else 0,
         clickers=mailing.clickers if mailing else 0,
-        notes=(f"{cohort.crossed} visitors met several arms and count for the first",) if cohort.crossed else (),
+        crossed=cohort.crossed,
     )
 
 

@@ -77,8 +77,8 @@ class Shop:
         self, settings: MeasureSettings | None = None, prices: Prices | None = None, **more: Any
     ) -> Figures:  # fmt: skip
         """What `recsvc kpis` says at NOW."""
-        asked = Asked(now=NOW, settings=settings or MeasureSettings(), **more)
-        return measure(self.database, prices or Prices(), asked)
+        chosen = settings or MeasureSettings()
+        return measure(self.database, prices or Prices(margin=chosen.margin), Asked(now=NOW, settings=chosen, **more))
 
 
 @pytest.fixture
