@@ -53,7 +53,7 @@ def main() -> int:
             replaced = not first & set(workers_of(service.pid))
         finally:
             service.terminate()
-            service.wait(60)
+            service.wait(120)
     failed = sum(count for outcome, count in outcomes.items() if outcome not in ("200", "cut"))
     print(
         json.dumps(

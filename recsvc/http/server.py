@@ -2,7 +2,6 @@
 
 import errno
 import multiprocessing
-import multiprocessing.synchronize
 import os
 import socket
 import tempfile
@@ -11,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -42,8 +42,12 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
     Port 0 takes a free one. On SIGTERM the workers finish what they are answering, for at most DRAIN_SECONDS. Raises
     RefusedError for a port that is taken and for a host that others can reach while no key protects it.
     """
-    with listen(settings.host, settings.port) as listener:
-        settings = replace(settings, port=listener.getsockname()[1])
+    settings = replace(settings, port=free_port(settings.host, settings.port))
+    with ExitStack() as open_until_the_end:
+        listeners = [
+            open_until_the_end.enter_context(listen(settings.host, settings.port, shared=True))
+            for _ in range(settings.workers)
+        ]
         settings.store.mkdir(parents=True, exist_ok=True)
         check_access(settings, say)
         read_secret(settings.secret, settings.store)
@@ -59,11 +63,10 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
         with tempfile.TemporaryDirectory(prefix="recsvc-metrics-") as metrics:
             os.environ[METRICS_DIRECTORY] = metrics
             server = Supervisor(
-                listener,
+                listeners,
                 address=settings.host,
                 port=settings.port,
                 interface=Interfaces.WSGI,
-                workers=settings.workers,
                 blocking_threads=1,
                 websockets=False,
                 log_level=LogLevels.warning,
@@ -72,16 +75,16 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
                 workers_kill_timeout=DRAIN_SECONDS,
             )
             threading.Thread(target=_announce, args=(settings, server, say, welcome), daemon=True).start()
-            server.serve(target_loader=partial(_load_worker, settings, listener.fileno()), wrap_loader=False)
+            server.serve(target_loader=partial(_load_worker, settings), wrap_loader=False)
 
 
-def _load_worker(settings: ServeSettings, descriptor: int, loaded: multiprocessing.synchronize.Event) -> Any:
+def _load_worker(settings: ServeSettings, descriptor: int, loaded: Any) -> Any:
     """Runs in the worker, where Flask and the model are imported; `descriptor` is the inherited listening socket."""
     drain = Drain(descriptor)
     from recsvc.http.worker import build_worker
 
     application = build_worker(settings, drain)
-    loaded.set()
+    loaded.value = 1
     return application
 
 
@@ -106,8 +109,11 @@ def check_access(settings: ServeSettings, say: Callable[[str], None]) -> None:
         )
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on the port, or on a free one for 0; raises RefusedError when it cannot."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that listens on the port, or on a free one for 0; raises RefusedError when it cannot.
+
+    Shared ones listen on one port together, and the kernel parts the connections among them.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
@@ -115,6 +121,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind(address)
         listener.listen(BACKLOG)
@@ -128,7 +136,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def free_port(host: str, port: int) -> int:
-    """The port, or a free one for 0; raises RefusedError when it cannot be listened on."""
+    """The port, or a free one for 0; raises RefusedError when it cannot be listened on.
+
+    Shared sockets share with whoever asks the same way, so a second service would take half of the requests.
+    """
     with listen(host, port) as probe:
         found: int = probe.getsockname()[1]
         return found

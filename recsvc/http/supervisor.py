@@ -1,11 +1,11 @@
-"""Granian's supervisor with one listening socket, so that no connection is lost when a worker ends.
+"""Granian's supervisor on sockets that it keeps, so that no connection is lost when a worker ends.
 
-Granian gives each worker on Linux a socket of its own under SO_REUSEPORT; what the kernel has queued for a worker goes
-with it. Here the parent binds the socket once and every worker inherits it: what one has not accepted another takes.
+Granian has each worker on Linux open a socket of its own under SO_REUSEPORT; what the kernel has queued for a worker
+goes with it. Here the parent binds one for each place, and who takes the place inherits it with all that waits there.
+One socket for all would do as well, but a worker that wakes takes every connection at once, and the others go idle.
 """
 
 import multiprocessing
-import multiprocessing.synchronize
 import os
 import signal
 import socket
@@ -13,7 +13,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,41 +25,51 @@ Worker = Any  # Granian's WorkerProcess, which has no types
 BACKLOG = 1024
 UNACCEPTED = struct.Struct("@24xI")  # tcpi_unacked of Linux' struct tcp_info: of a listening socket its queue
 DRAIN_SIGNAL = signal.SIGUSR1
+GLANCE = 0.05  # seconds between looks at a worker that loads
 PATIENCE = 120.0  # seconds that a new worker may take to load before the old one is kept
 REST = 1.0  # seconds between "take nothing new" and "finish": clients see Connection: close meanwhile
 
 
 class Supervisor(MPServer):
-    """`MPServer` on a socket that is bound already; `listener` is a listening socket, the callback loader gets an Event
-    to set once its worker can answer.
+    """`MPServer` on sockets that are bound already; `listeners` has one a worker. The callback loader gets the number
+    of its worker's socket, and a shared value to set to 1 once the worker can answer.
 
     A worker is replaced by one that answers already; the old one first takes no new connections and ends the ones it
     has with their next answer (`Drain`), then gets SIGTERM. Raises nothing of its own.
     """
 
-    def __init__(self, listener: socket.socket, **options: Any) -> None:
-        super().__init__(target="recsvc", backlog=BACKLOG, **options)
-        self._listener = listener
-        self._loaded: dict[int, multiprocessing.synchronize.Event] = {}
+    def __init__(self, listeners: Sequence[socket.socket], **options: Any) -> None:
+        super().__init__(target="recsvc", backlog=BACKLOG, workers=len(listeners), **options)
+        self._listeners = listeners
+        # Bytes that workers set in shared memory. No lock goes with them that a killed worker could hold for ever.
+        self._loaded: dict[int, Any] = {}
 
     def wait_until_loaded(self, workers: int) -> None:
         """Return once so many workers have started and each of them can answer."""
-        while len(self._loaded) < workers:
-            time.sleep(0.01)
-        for idx in range(workers):
-            self._loaded[idx].wait()
+        while sum(loaded.value for loaded in self._loaded.copy().values()) < workers:
+            time.sleep(GLANCE)
 
     def _init_shared_socket(self) -> None:
-        descriptor = self._listener.fileno()
         self._ssp = None
+        self._take_place(0)
+
+    def _take_place(self, idx: int) -> int:
+        """Let the next worker inherit the socket of this place; returns its number."""
+        self._sso = self._listeners[idx]
+        descriptor: int = self._sso.fileno()
         holder: Any = SocketHolder  # its stubs lack the constructor, which takes a backlog on Linux alone
         backlog = (BACKLOG,) if sys.platform == "linux" else ()
         self._shd = holder(descriptor, False, *backlog)
-        self._sso = self._listener
+        return descriptor
+
+    def _drop_shared_socket(self) -> None:
+        for listener in self._listeners:
+            listener.close()
 
     def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Worker:  # type: ignore[override]
-        loaded = multiprocessing.Event()
-        worker = super()._spawn_worker(idx, target, partial(callback_loader, loaded))
+        loaded = multiprocessing.RawValue("b", 0)
+        descriptor = self._take_place(idx)
+        worker = super()._spawn_worker(idx, target, partial(callback_loader, descriptor, loaded))
         self._loaded[idx] = loaded
         return worker
 
@@ -92,8 +102,9 @@ class Supervisor(MPServer):
         """Whether the worker can answer before it dies, takes too long, or the service is told to end."""
         end = time.monotonic() + PATIENCE
         while worker.is_alive() and not self.interrupt_signal and time.monotonic() < end:
-            if self._loaded[worker.idx].wait(0.2):
+            if self._loaded[worker.idx].value:
                 return True
+            time.sleep(GLANCE)
         return False
 
     def _stop_workers(self) -> None:
@@ -104,7 +115,7 @@ class Supervisor(MPServer):
         """Let workers finish: first nothing new, then, after a rest, nothing more; at last by force."""
         for worker in workers:
             worker.interrupt_by_parent = True
-            if worker.is_alive() and worker.inner.pid is not None and self._loaded[worker.idx].is_set():
+            if worker.is_alive() and worker.inner.pid is not None and self._loaded[worker.idx].value:
                 os.kill(worker.inner.pid, DRAIN_SIGNAL)
         time.sleep(REST)
         for worker in workers:
@@ -137,7 +148,7 @@ class Drain:
         self._silent.close()
 
     def waiting(self) -> int:
-        """Connections that no worker has accepted yet; 0 where only Linux would tell."""
+        """Connections that this worker has not accepted yet; 0 where only Linux would tell."""
         if sys.platform != "linux" or self.begun.is_set():
             return 0
         with socket.socket(fileno=os.dup(self._descriptor)) as listener:

@@ -44,7 +44,9 @@ def build_worker(settings: ServeSettings, drain: Drain) -> WsgiApp:
 def watch(service: Service, drain: Drain) -> None:
     """What /metrics reads when it is asked."""
     metrics, events = service.metrics, service.events
-    metrics.watch("recsvc_http_connections_waiting", "Connections that no worker has accepted yet.", drain.waiting)
+    metrics.watch(
+        "recsvc_http_connections_waiting", "Connections that the asked worker has yet to accept.", drain.waiting
+    )
     metrics.watch("recsvc_live_events_available", "1 while live events can be read.", lambda: events.available)
     metrics.watch("recsvc_database_up", "1 while the database answers.", lambda: service.keys.problem is None)
 
