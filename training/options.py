@@ -46,6 +46,11 @@ INPUT: tuple[Decorator[Any], ...] = (
         help="Catalogue in Merchant Center attributes, file, glob or directory: CSV, TSV, XML, JSONL, Parquet.",
     ),
     click.option(
+        "--customers",
+        type=click.Path(path_type=Path),
+        help="Who wants no profile: customer_id, profiling_ok; as for `recsvc customers import`.",
+    ),
+    click.option(
         "--format",
         "format_name",
         default="canonical",
@@ -84,6 +89,7 @@ def request_of(
     locations: tuple[str, ...],
     query: str | None,
     products: Path | None,
+    customers: Path | None,
     format_name: str,
     columns: str | None,
     config: Path | None,
@@ -105,6 +111,8 @@ def request_of(
     # Before the purchases are read, which may take minutes.
     if products is not None:
         find_files(str(products), FEED_KINDS)
+    if customers is not None:
+        find_files(str(customers))
     if config is not None and not config.exists():
         raise InputError(f"{config}: no such file")
     renamed = parse_columns(columns) if columns else {}
@@ -121,6 +129,7 @@ def request_of(
     return TrainingRequest(
         sources=sources,
         products=products,
+        customers=customers,
         settings=settings,
         tuning=Wish(given=TrainingSettings.given(config), minutes=tune_minutes or 0.0, untuned=untuned),
         publish=publish,

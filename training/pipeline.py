@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from models.bundle import BundleWriter, Manifest
+from models.erased import ErasedIds
 from models.errors import BundleError, InputError
 from models.lists import Ranked, StoredLists
 from models.recommender import Recommender
@@ -49,6 +50,7 @@ class TrainingRequest:
 
     sources: tuple[PurchaseSource, ...]
     products: Path | None = None
+    customers: Path | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     tuning: Wish = field(default_factory=Wish)
     publish: bool = True
@@ -110,9 +112,10 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
 
 def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callable[[str], None], now: datetime) -> Shop:
     """Purchases and products, checked; raises InputError where they cannot be learned from."""
-    return read_shop(
+    shop = read_shop(
         request.sources,
         request.products,
+        customers=request.customers,
         settings=request.settings.purchases,
         product_settings=request.settings.products,
         previous_items=None if request.force else items_in_feed(registry),
@@ -121,6 +124,7 @@ def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callabl
         rejects_path=registry.store / "rejects.parquet",
         tell=tell,
     )
+    return replace(shop, data=shop.data.without(ErasedIds(registry.store)))
 
 
 def items_in_feed(registry: Registry) -> int | None:

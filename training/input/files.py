@@ -82,8 +82,9 @@ def find_files(location: str, kinds: Sequence[Kind] = ("csv", "json", "parquet")
     return found
 
 
-def look_at(path: Path) -> InputFile:
-    """Read the head of a file; raises InputError, naming the remedy, where it cannot be read at all."""
+def look_at(path: Path, *, one_column: str = "") -> InputFile:
+    """Read the head of a file; raises InputError, naming the remedy, where it cannot be read at all. A CSV needs two
+    columns, or this one."""
     try:
         with path.open("rb") as file:
             magic = file.read(4)
@@ -113,7 +114,7 @@ def look_at(path: Path) -> InputFile:
         return InputFile(
             path, kind, _json_keys(path, text, complete=len(head) < HEAD_BYTES), compression, is_array=start == "["
         )
-    separator, columns = _header(path, text)
+    separator, columns = _header(path, text, one_column)
     blank_lines = len(text) - len(text.lstrip("\r\n"))
     blank_lines = len(text[:blank_lines].splitlines())
     return InputFile(path, kind, columns, compression, separator, blank_lines=blank_lines)
@@ -180,7 +181,7 @@ def _decode(path: Path, head: bytes) -> str:
     return head.decode("utf-8-sig", "replace")
 
 
-def _header(path: Path, text: str) -> tuple[str, tuple[str, ...]]:
+def _header(path: Path, text: str, one_column: str) -> tuple[str, tuple[str, ...]]:
     """The separator that splits the first record into the most cells, and those cells."""
     counts = {}
     for separator in SEPARATORS:
@@ -191,7 +192,7 @@ def _header(path: Path, text: str) -> tuple[str, tuple[str, ...]]:
         counts[separator] = row
     separator = max(SEPARATORS, key=lambda separator: len(counts[separator]))
     columns = tuple(cell.strip() for cell in counts[separator])
-    if len(columns) < 2:
+    if len(columns) < 2 and columns != (one_column,):
         raise InputError(
             f"{path}:1: the first line is {text.lstrip().splitlines()[0][:80]!r}; "
             "expected column names separated by comma, semicolon, tab or |"

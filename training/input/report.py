@@ -64,6 +64,7 @@ class InputReport:
     duplicates: int
     returns: ReturnsReport
     guest_rows: int
+    customers_without_profile: int
     lines: int
     lines_over_customer_limit: int
     customers: int
@@ -89,6 +90,8 @@ class InputReport:
             notes.append(f"{self.duplicates:,} rows came twice and count once")
         if self.guest_rows:
             notes.append(f"{self.guest_rows:,} rows of guests teach baskets only")
+        if self.customers_without_profile:
+            notes.append(f"{self.customers_without_profile:,} customers want no profile: their orders count as guests'")
         if self.bought_not_in_catalogue is not None and self.bought_not_in_catalogue.count:
             missing = self.bought_not_in_catalogue
             notes.append(f"{missing.count:,} items were bought and are not in the products: never recommended")

@@ -19,6 +19,7 @@ from training.input.catalogue import build_catalogue, describe_items, items_outs
 from training.input.engine import count_of, open_engine
 from training.input.formats import complete_journey
 from training.input.netting import NettedLines, net_lines
+from training.input.objections import as_guests, read_objections
 from training.input.products import ProductSettings, judge_feed
 from training.input.pseudonyms import pseudonym_key
 from training.input.report import Finding, InputReport, ReturnsReport
@@ -50,12 +51,14 @@ def read_shop(
     work_dir: Path,
     rejects_path: Path,
     tell: Callable[[str], None],
+    customers: Path | None = None,
     product_settings: ProductSettings | None = None,
     previous_items: int | None = None,
     key_path: Path | None = None,
 ) -> Shop:
     """Read, check, net and code a shop's purchases.
 
+    `customers` says who wants no profile: their purchases count as guests'.
     Raises InputError for what cannot be read or is too little to learn from, with the reasons, and RefusedError for a
     products feed that has far fewer than `previous_items`. Unreadable rows are written to `rejects_path`; `work_dir`
     holds the reader's tables while it runs; `tell` hears what is being done. Pseudonyms of e-mail addresses are made
@@ -82,8 +85,11 @@ def read_shop(
         lines = _fetch(engine, netted, work_dir / "lines.parquet")
         customer_ids = netted.customers.order_by("code").to_pyarrow()["id"].to_pylist()
         items = describe_items(netted.items, staged.rows, feed.items if feed else None)
+        objections = read_objections(engine, customers) if customers else frozenset()
         guest_rows = count_of(staged.rows.filter(staged.rows.customer.isnull()))
         rows_used = count_of(staged.rows) - netted.duplicates
+    objecting = [code for code, customer_id in enumerate(customer_ids) if customer_id in objections]
+    lines = as_guests(lines, objecting)
     lines, over_limit = _newest(lines, settings.max_lines_per_customer)
     lines, kept_customers = _compact(lines, "customer", np.zeros(len(customer_ids), bool))
     lines, _ = _compact(lines, "order", np.zeros(netted.orders, bool))
@@ -106,6 +112,7 @@ def read_shop(
         duplicates=netted.duplicates,
         returns=ReturnsReport(rows=netted.return_rows, units=netted.returned, unmatched_units=netted.unmatched),
         guest_rows=guest_rows,
+        customers_without_profile=len(objecting),
         lines=len(lines),
         lines_over_customer_limit=over_limit,
         customers=len(kept_customers),
