@@ -17,6 +17,8 @@ from training.windows import Window
 # What a customer buys for the first time is rare: its ranker looks a whole horizon ahead, and gains more by labels than
 # it loses by their age. Repeat purchases are plenty, and the freshest ones say most.
 LONG_SIGHTED = ("discover",)
+# What each older window weighs beside the next one, for the others.
+FADING = 0.7
 
 
 @dataclass(eq=False)
@@ -33,12 +35,14 @@ class Rows:
     def bought(self) -> int:
         return int(sum(label.sum() for label in self.labels))
 
-    def add(self, names: tuple[str, ...], table: NDArray[np.float32], row: NDArray[Any], label: NDArray[Any]) -> None:
+    def add(
+        self, names: tuple[str, ...], table: NDArray[np.float32], row: NDArray[Any], label: NDArray[Any], weight: float
+    ) -> None:
         per_row = np.bincount(row, label)
         self.names = names
         self.tables.append(table)
         self.labels.append(label)
-        self.weights.append(1 / np.sqrt(np.maximum(per_row[row], 1)))
+        self.weights.append(weight / np.sqrt(np.maximum(per_row[row], 1)))
 
 
 @dataclass(eq=False)
@@ -55,7 +59,7 @@ class Gathered:
 
 
 class Teachers:
-    """The customers of a window who teach; `add` takes block after block."""
+    """The customers of a window who teach; `age` windows lie after it. `add` takes block after block."""
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Teachers:
         customers: NDArray[np.int64],
         *,
         horizon: int,
+        age: int,
         n_windows: int,
         rng: np.random.Generator,
     ) -> None:
@@ -72,6 +77,7 @@ class Teachers:
         self.customers = customers
         self._into, self._window, self._n_windows, self._rng = into, window, n_windows, rng
         self._bought = {name: longer if name in LONG_SIGHTED else window.bought for name in TREES}
+        self._weight = {name: 1.0 if name in LONG_SIGHTED else FADING**age for name in TREES}
         self._thinned: dict[str, float] = {}
 
     def add(self, some: NDArray[Any], candidates: Candidates, columns: Columns) -> None:
@@ -88,8 +94,9 @@ class Teachers:
             chance = self._share(name, considered.sum() / max(teaches.sum(), 1))
             kept = np.flatnonzero(considered & (label | (self._rng.random(len(candidates)) < chance)))
             row, table = candidates.row[kept], _taken(columns, names, kept)
-            part.add(names, table, row, label[kept])
-            self._into.early[name].add(names, table, row, contains(self._window.bought, pairs[kept]))
+            part.add(names, table, row, label[kept], self._weight[name])
+            early = contains(self._window.bought, pairs[kept])
+            self._into.early[name].add(names, table, row, early, self._weight[name])
 
     def _share(self, name: str, rows_each: float) -> float:
         # How much of what was not bought is kept; the first block with anything in it tells how much there will be.

@@ -72,7 +72,8 @@ def train_rankers(
         recommender = fit(data.before(window.start), settings, horizon, PERSONAL)
         limit = ranker_settings.of_window(len(window.bought), len(window.customers), len(windows))
         chosen = some_customers(window, limit, rng)
-        learn = partial(Teachers, gathered, data, window, horizon=horizon, n_windows=len(windows), rng=rng)
+        age = len(windows) - 1 - place
+        learn = partial(Teachers, gathered, data, window, horizon=horizon, age=age, n_windows=len(windows), rng=rng)
         if window is not windows[-1]:
             _teach(learn(chosen), recommender, chosen)
         else:
