@@ -16,22 +16,20 @@ from models.sparse import row_numbers, rows_of, stored_where
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarSettings:
-    """`alternatives` kept an item; `newcomers`: items never bought kept beside each item that they resemble."""
+    """`alternatives` kept an item."""
 
     alternatives: int = 100
-    newcomers: int = 30
 
     def __post_init__(self) -> None:
-        if min(self.alternatives, self.newcomers) < 1:
-            raise ValueError("alternatives and newcomers must be at least 1")
+        if self.alternatives < 1:
+            raise ValueError("alternatives must be at least 1")
 
 
 @dataclass(frozen=True, eq=False)
 class Similar(Source):
-    """`table`: item → alternatives; `newcomers`: item → items that nobody has bought yet and that resemble it."""
+    """`table`: item → alternatives."""
 
     table: ItemTable
-    newcomers: ItemTable
     name = "similar"
     signals = ("similar",)
     proposing = ("similar",)
@@ -49,8 +47,8 @@ class Similar(Source):
         return carriers_of(queries, row, item, (self.table.matrix,), None)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return prefixed({"table": self.table.arrays(), "newcomers": self.newcomers.arrays()})
+        return prefixed({"table": self.table.arrays()})
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        return cls(*(ItemTable.from_arrays(under(arrays, name)) for name in ("table", "newcomers")))
+        return cls(ItemTable.from_arrays(under(arrays, "table")))

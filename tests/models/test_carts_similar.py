@@ -118,12 +118,6 @@ def test_only_what_the_shop_shows_is_an_alternative() -> None:
     assert set(similar.table.item.tolist()) == {0, 1}
 
 
-def test_newcomers_are_items_without_orders(shop: TrainingData, found: tuple[Carts, Similar]) -> None:
-    newcomers = found[1].newcomers
-    unsold = np.setdiff1d(np.arange(len(shop.catalogue)), shop.lines.item)
-    assert np.array_equal(np.unique(newcomers.item), unsold)
-
-
 def test_it_survives_the_bundle(shop: TrainingData, found: tuple[Carts, Similar]) -> None:
     again = Similar.from_arrays(found[1].arrays())
     queries = carts(shop, ["t03 a x"], ["t04 b y", "t05 c x"])

@@ -73,11 +73,10 @@ class Shelf:
 
 @dataclass(frozen=True, eq=False)
 class Alike:
-    """Items × items, likeness in content: `considered` as alternatives, `newcomers` without orders beside each item,
-    and `homes`: for each item without orders the sold ones that it resembles most."""
+    """Items × items, likeness in content: `considered` as alternatives, and `homes`: for each item without orders the
+    sold ones that it resembles most."""
 
     considered: "Rows[Any]"
-    newcomers: "Rows[Any]"
     homes: "Rows[Any]"
 
     def stand_ins(self) -> "Rows[Any]":
@@ -87,24 +86,22 @@ class Alike:
         return with_values(best, best.data / np.maximum(total, 1e-9)[row_numbers(best)])
 
 
-def fit_alike(content: Content, shelf: Shelf, newcomers: int) -> Alike:
+def fit_alike(content: Content, shelf: Shelf) -> Alike:
     """By words that are not common; an item that is alike to nothing by them, by the least
     common that it has."""
     n_items = content.vectors.shape[0]
-    considered, beside, homes = Related(n_items), Related(n_items), Related(n_items)
+    considered, homes = Related(n_items), Related(n_items)
     cold = shelf.cold
     for pairs in together_by_block(sp.csr_array(content.telling.T)):
         near = pairs.where(pairs.together >= LEAST)
         able = near.where(shelf.shown[near.other])
         worth = able.together * shelf.worth(able.item, able.other)
         considered.add(able.start, able.best(worth, CONSIDERED))
-        fresh = near.where(cold[near.other])
-        beside.add(fresh.start, fresh.best(fresh.together, newcomers))
         unsold = near.where(cold[near.item] & shelf.sold[near.other])
         closer = unsold.together + SAME_CATEGORY * shelf.same_category(unsold.item, unsold.other)
         homes.add(unsold.start, unsold.best(closer.astype(np.float32), HOMES))
     found = considered.matrix()
-    return Alike(_filled(found, content, shelf), beside.matrix(), homes.matrix())
+    return Alike(_filled(found, content, shelf), homes.matrix())
 
 
 def _filled(found: "Rows[Any]", content: Content, shelf: Shelf) -> "Rows[Any]":

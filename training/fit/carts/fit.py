@@ -43,7 +43,7 @@ def fit_carts(
     show(0.5)
     orders = Orders.of(data, settings)
     shelf = Shelf.of(data, orders)
-    alike = fit_alike(Content.of(data.catalogue), shelf, similar_settings.newcomers)
+    alike = fit_alike(Content.of(data.catalogue), shelf)
     show(0.7)
     tables, beyond = fit_tables(data, orders, settings, regularisation, alike.stand_ins(), alike.considered)
     show(0.9)

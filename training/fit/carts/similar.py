@@ -49,7 +49,7 @@ def fit_similar(
         inside = slice(*np.searchsorted(home, [start, start + BLOCK]))
         certain = home[inside] - start, taken[inside], worth[inside]
         related.add(start, _best(natural, certain, settings.alternatives))
-    return Similar(ItemTable.of(related.matrix()), ItemTable.of(alike.newcomers))
+    return Similar(ItemTable.of(related.matrix()))
 
 
 def _natural(
