@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalogue import Catalogue
+from models.erased import ErasedIds
 from models.interactions import Interactions
 from models.strings import IdIndex
 
@@ -52,6 +53,18 @@ class TrainingData:
         """The known customers' histories: row i is customer i."""
         known = self.lines.where(self.lines.customer >= 0)
         return Interactions.of(len(self.customers), known.customer, known.item, known.day, known.quantity, known.order)
+
+    def without(self, erased: ErasedIds) -> "TrainingData":
+        """The same shop where the purchases of erased customers are guests' purchases, and their ids are gone."""
+        gone = np.array([erased.hold(name) for name in self.customers.table], np.bool_) if erased else np.zeros(0, bool)
+        if not gone.any():
+            return self
+        code = np.append(np.where(gone, -1, np.cumsum(~gone) - 1), -1).astype(np.int32)  # the last is a guest's
+        moved = replace(self.lines, customer=code[self.lines.customer])
+        order = np.lexsort((moved.item, moved.order, moved.day, moved.customer))
+        lines = PurchaseLines(**{name: array[order] for name, array in vars(moved).items()})
+        names = self.customers.table.take(np.flatnonzero(~gone).tolist())
+        return replace(self, customers=IdIndex.of(names), lines=lines)
 
     def before(self, day: int) -> "TrainingData":
         """The same shop as it was known at the start of `day`: for a split in time."""

@@ -113,7 +113,8 @@ def preview(campaign: Path, customer_id: str, locale: str | None, out: Path | No
 )
 @locale_option
 @click.option(
-    "--to", "formats", default="csv,jsonl", show_default=True, help="Formats: csv, jsonl; several with commas.",
+    "--to", "formats", default="csv,jsonl", show_default=True,
+    help="csv, jsonl, eml, mailchimp, klaviyo, brevo, sendgrid, ses; several with commas.",
     callback=lambda _context, _option, value: _formats(value),
 )  # fmt: skip
 @click.option(
@@ -155,6 +156,93 @@ def export(
             say(line)
     if as_json:
         click.echo(orjson.dumps(summary.as_json()))
+
+
+@offers.command()
+@campaign_argument
+@click.option(
+    "--dry-run/--no-dry-run", default=True, show_default=True, help="Make every mail, but send none and write nothing."
+)
+@click.option("--rate", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Mails a second; 0: all.")
+@click.option("--connections", type=click.IntRange(1, 20), default=2, show_default=True, help="To the mail server.")
+@click.option("--retry-unsure", is_flag=True, help="Send again what may have arrived: some may get it twice.")
+@click.option(
+    "--customers", type=click.Path(dir_okay=False, path_type=Path), help="CSV file of ids, not the campaign's."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary on stderr.")
+@store_option
+def send(
+    campaign: Path,
+    dry_run: bool,
+    rate: float,
+    connections: int,
+    retry_unsure: bool,
+    customers: Path | None,
+    as_json: bool,
+    quiet: bool,
+    store: Path,
+) -> None:
+    """Send a CAMPAIGN by SMTP (RECSVC_SMTP_URL): each edition to each customer once, however often it is stopped.
+
+    \b
+    Example:
+      recsvc offers send campaign.toml                    make every mail, send none
+      recsvc offers send campaign.toml --no-dry-run       send; run it again to go on
+    """
+    from recsvc.offers.ledger import FREE_TO_SEND
+    from recsvc.offers.sending.send import SendOptions, send_campaign
+    from recsvc.offers.sending.server import ServerSettings
+
+    server = None if dry_run else ServerSettings.parse(os.environ.get("RECSVC_SMTP_URL"))
+    run = _run(campaign, None, store)
+    audience = run.audience(customers, free=FREE_TO_SEND)
+    options = SendOptions(dry_run=dry_run, rate=rate, connections=connections, retry_unsure=retry_unsure)
+    with progress("Mails", audience.size, quiet=quiet) as meter:
+        summary = send_campaign(
+            run, audience, server, store, options=options, clock=lambda: datetime.now(UTC), advance=meter.advance
+        )
+    if not quiet:
+        told = ", ".join(f"{count} {state}" for state, count in summary.outcomes.most_common()) or "nothing to send"
+        say(f"{'dry run, nothing was sent: ' if dry_run else ''}{told}")
+        for reason, count in summary.left_out.most_common():
+            say(f"left out: {count} ({reason})")
+        for problem in summary.problems[:10]:
+            say(f"the mail server: {problem}")
+        if summary.outcomes["deferred"]:
+            say("run it again to send what was deferred")
+        if summary.outcomes["unsure"]:
+            say("unsure: in flight when the sender or the server stopped; not sent again (--retry-unsure does)")
+    if as_json:
+        click.echo(orjson.dumps(summary.as_json()))
+    if summary.outcomes["deferred"] or summary.outcomes["refused"]:
+        raise click.exceptions.Exit(1)
+
+
+@offers.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@store_option
+def prices(file: Path | None, store: Path) -> None:
+    """Write today's prices of the published catalogue into the price history, or bring in an older one from a FILE.
+
+    Reductions may only be announced against the lowest price of the last 30 days: run it daily.
+
+    \b
+    Example:
+      recsvc offers prices
+      recsvc offers prices history.csv
+    """
+    from models.registry import Registry
+    from recsvc.engine import Engine
+    from recsvc.offers.prices import import_prices, record_prices
+    from recsvc.state import open_database
+
+    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    if file is not None:
+        say(f"{import_prices(database, file)} prices taken")
+        return
+    engine = Engine.from_bundle(Registry(store).open(verify=False))
+    say(f"{record_prices(engine, database, datetime.now(UTC))} prices are new or have changed")
 
 
 def _run(path: Path, locale: str | None, store: Path, now: datetime | None = None) -> "Run":

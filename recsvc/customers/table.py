@@ -58,6 +58,11 @@ def all_customers(engine: sa.Engine) -> Iterator[Customer]:
 
 def find_customers(engine: sa.Engine, ids: Sequence[str]) -> dict[str, Customer]:
     """Those of at most BLOCK ids that the table knows."""
-    query = sa.select(*_COLUMNS).where(customers.c.customer_id.in_(ids))
     with engine.connect() as connection:
-        return {row.customer_id: Customer(*row) for row in connection.execute(query)}
+        return find_among(connection, ids)
+
+
+def find_among(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Customer]:
+    """The same inside a transaction."""
+    query = sa.select(*_COLUMNS).where(customers.c.customer_id.in_(ids))
+    return {row.customer_id: Customer(*row) for row in connection.execute(query)}

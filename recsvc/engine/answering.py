@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle, Manifest
 from models.catalogue import Catalogue, under
+from models.erased import ErasedIds, LivingIds
 from models.errors import BundleError
 from models.interactions import Interactions
 from models.lists import Ranked, StoredLists
@@ -94,7 +95,7 @@ class Engine:
         try:
             return cls(
                 bundle.manifest,
-                IdIndex.from_arrays(under(arrays, "customers")),
+                LivingIds.over(IdIndex.from_arrays(under(arrays, "customers")), ErasedIds(bundle.path.parents[1])),
                 Catalogue.from_arrays(under(arrays, "catalogue")),
                 Recommender.from_bundle(bundle),
                 {name: StoredLists.from_arrays(under(arrays, f"lists.{name}")) for name in STORED},

@@ -17,8 +17,10 @@ from pydantic import ImportString, TypeAdapter
 
 from models.scenarios import SCENARIOS
 from recsvc.engine import LiveEngine
+from recsvc.engine.shelf import Shelf
 from recsvc.events.live import LiveEvents
-from recsvc.http import batch, contract, events, health, recommend, script
+from recsvc.experiments import LiveExperiments
+from recsvc.http import batch, contract, events, health, kpis, mails, recommend, script, unsubscribe
 from recsvc.http.cors import allow_origins
 from recsvc.http.logs import current_request, trace_id_of
 from recsvc.http.metrics import Metrics
@@ -73,13 +75,15 @@ def create_app(
         events=LiveEvents(database, live, settings.events, clock),
         database=database,
         placements=LivePlacements(settings.config),
+        experiments=LiveExperiments(settings.config),
+        shelf=Shelf(live),
         clock=clock,
     )
     app.extensions["recsvc"] = service
     _watch_requests(app, service)
     allow_origins(app, settings.origins)
     handle_problems(app)
-    for resource in (recommend, batch, events, health, contract, script):
+    for resource in (recommend, batch, events, mails, unsubscribe, kpis, health, contract, script):
         routes = resource.blueprint(service)
         app.register_blueprint(routes)
         app.register_blueprint(routes, name=f"v1-{routes.name}", url_prefix="/v1")

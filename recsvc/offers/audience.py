@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from models.errors import InputError
 from models.strings import hash_id
-from recsvc.customers.consent import NO_CONSENT, refusal_to_mail
+from recsvc.customers.consent import EXISTING_CUSTOMER, NO_CONSENT, refusal_to_mail
 from recsvc.customers.fields import is_email
 from recsvc.customers.files import open_customer_file
 from recsvc.customers.suppression import Suppressions
@@ -22,12 +22,14 @@ from recsvc.i18n import translator
 from recsvc.offers.campaign import Campaign
 from recsvc.offers.holdout import held_out
 from recsvc.offers.ledger import FREE_TO_EXPORT, Recent, recent_mails
+from recsvc.offers.similar_goods import SimilarGoods
 from recsvc.offers.targeting import Targeting
 
 __all__ = ["NO_CONSENT", "Audience"]
 NOT_KNOWN, NOT_READABLE = "not in the customer table", "row of the list not readable"
 OTHER_LANGUAGE, OTHER_TIER, OTHER_SEGMENT = "another language", "another tier", "another segment"
 NO_EMAIL, TOO_MANY_MAILS, MAILED, HELD_OUT = "no e-mail address", "enough mails already", "mailed already", "held out"
+NO_PURCHASE = "no consent, and no purchase known either"
 NEVER = Recent()
 
 
@@ -42,6 +44,7 @@ class Audience:
     campaign: Campaign
     targeting: Targeting
     suppressions: Suppressions
+    similar: SimilarGoods
     now: datetime
     free: tuple[str, ...] = FREE_TO_EXPORT  # states of this edition's mail from which one may go on
     ids: Path | None = None
@@ -108,6 +111,8 @@ class Audience:
             return reason
         if not customer.email or not is_email(customer.email):
             return NO_EMAIL
+        if customer.email_basis == EXISTING_CUSTOMER and not self.similar.bought(customer.customer_id):
+            return NO_PURCHASE
         reason = self.targeting.refusal(customer.customer_id, profiling_ok=customer.profiling_ok)
         if reason is not None:
             return reason

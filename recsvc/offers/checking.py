@@ -29,11 +29,12 @@ def check_campaign(campaign: Campaign) -> list[str]:
     if campaign.benefit.file:
         benefits_of(campaign)
     renderer = MailRenderer(campaign, today=datetime.now(UTC).date())
-    notes = []
+    notes: list[str] = []
     for language, texts in campaign.texts.items():
         offer = sample_offer(campaign, language)
         mail = renderer.render(offer)
-        for key in NEEDED_LINKS:
+        needed = (*NEEDED_LINKS, "conditions_url") if campaign.sender.conditions_url else NEEDED_LINKS
+        for key in needed:
             url = offer.unsubscribe_url if key == "unsubscribe_url" else getattr(campaign.sender, key)
             for name, body in ((MJML_NAME, html.unescape(mail.html)), (TEXT_NAME, mail.text)):
                 if url not in body:

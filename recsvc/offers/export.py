@@ -11,6 +11,7 @@ from recsvc.offers.audience import Audience
 from recsvc.offers.ledger import finish_export, holdout_rows, mail_row, write_rows
 from recsvc.offers.offer import Offer
 from recsvc.offers.run import Run
+from recsvc.offers.sending.message import MessageBuilder
 from recsvc.offers.writing import offer_files
 from recsvc.state import writing
 
@@ -79,7 +80,8 @@ def export_offers(
     """
     campaign, version = run.campaign, run.engine.version
     summary = ExportSummary(campaign=campaign.id, model_version=version, left_out=audience.left_out)
-    with offer_files(folder, campaign, formats) as (writers, finals):
+    builder = MessageBuilder(campaign, run.secret, now=run.now) if "eml" in formats else None
+    with offer_files(folder, campaign, formats, builder) as (writers, finals):
         for block in run.offers(counted(audience, advance), reserve=record):
             offers = [offer for _, offer in block if offer.items]
             if len(offers) < len(block):
@@ -94,6 +96,8 @@ def export_offers(
                 for writer in writers:
                     writer.write(offer)
                 summary.count(offer)
+        for writer in writers:
+            summary.left_out.update(writer.left_out)
         if not summary.written:
             raise RefusedError(f"nobody to write to, so no file was written; left out: {_reasons(summary.left_out)}")
     if record:

@@ -46,6 +46,9 @@ class Tile:
 
     title: str
     price: str
+    lowest: str
+    percent: int
+    unit_price: str
     reason: str
     image: str
     link: str
@@ -150,7 +153,10 @@ def _block(slot: OfferSlot, items: Sequence[OfferItem]) -> Block:
 def _tile(item: OfferItem) -> Tile:
     label = shortened(item.category or item.title, LONGEST_LABEL)
     color, ink = TILE_COLOURS[zlib.crc32(label.encode()) % len(TILE_COLOURS)]
-    return Tile(shortened(item.title, LONGEST_TITLE), item.price, item.reason, item.image, item.link, label, color, ink)
+    return Tile(
+        shortened(item.title, LONGEST_TITLE), item.price, item.lowest, item.percent, item.unit_price, item.reason,
+        item.image, item.link, label, color, ink,
+    )  # fmt: skip
 
 
 def _translated(source: str, language: str, *, escape: bool) -> str:

@@ -8,7 +8,9 @@ from math import nan
 class OfferItem:
     """`price` is as the locale writes it, `amount` the number; '' and None where none is known. `image` may be ''.
 
-    `chance` is the calibrated probability that the reader buys it, NaN where the list has none.
+    `lowest` is the lowest price of the 30 days before a reduction, as the locale writes it, and `percent` what is off
+    it: '' and 0 where no reduction may be claimed. `unit_price` is that of a kilogram or litre. `chance` is the
+    calibrated probability that the reader buys it, NaN where the list has none.
     """
 
     item_id: str
@@ -21,6 +23,9 @@ class OfferItem:
     category: str
     reason: str
     source: str
+    lowest: str = ""
+    percent: int = 0
+    unit_price: str = ""
     chance: float = nan
 
 

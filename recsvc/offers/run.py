@@ -17,7 +17,9 @@ from recsvc.offers.benefits.chooser import BenefitChooser
 from recsvc.offers.campaign import Campaign
 from recsvc.offers.ledger import FREE_TO_EXPORT
 from recsvc.offers.offer import Offer
+from recsvc.offers.prices import Claims, record_prices
 from recsvc.offers.selection import OfferMaker
+from recsvc.offers.similar_goods import SimilarGoods
 from recsvc.offers.targeting import Targeting
 from recsvc.offers.tokens import MailTokens
 
@@ -37,28 +39,39 @@ class Run:
     targeting: Targeting
     suppressions: Suppressions
     tokens: MailTokens
+    similar: SimilarGoods
     chooser: BenefitChooser | None
 
     @classmethod
     def of(
         cls, campaign: Campaign, engine: Engine, database: sa.Engine, secret: bytes, *, now: datetime,
-        locale: str | None = None,
+        locale: str | None = None, recording: bool = True,
     ) -> "Run":  # fmt: skip
-        """`locale` writes to everybody in that language. Raises InputError or SettingsError for a campaign that this
-        model or these customers cannot fill."""
+        """`locale` writes to everybody in that language; with `recording`, today's prices enter the history.
+
+        Raises InputError or SettingsError for a campaign that this model or these customers cannot fill.
+        """
         if locale is not None and locale not in campaign.texts:
             raise InputError(f"campaign {campaign.id} has no [mail.{locale}]; it speaks {', '.join(campaign.texts)}")
         tokens = MailTokens(secret)
+        similar = SimilarGoods(engine)
+        if recording:
+            record_prices(engine, database, now)
+        maker = OfferMaker(
+            campaign, engine, now=now, locale=locale, tokens=tokens, claims=Claims(engine, database, now),
+            similar=similar,
+        )  # fmt: skip
         return cls(
             campaign=campaign,
             engine=engine,
             database=database,
             secret=secret,
             now=now,
-            maker=OfferMaker(campaign, engine, now=now, locale=locale, tokens=tokens),
+            maker=maker,
             targeting=Targeting(campaign.audience, engine, now=now),
             suppressions=Suppressions(database, secret),
             tokens=tokens,
+            similar=similar,
             chooser=BenefitChooser(campaign, engine, tokens, now=now) if campaign.benefit.file else None,
         )
 
@@ -82,4 +95,4 @@ class Run:
         return self._audience(FREE_TO_EXPORT)
 
     def _audience(self, free: tuple[str, ...]) -> Audience:
-        return Audience(self.database, self.campaign, self.targeting, self.suppressions, self.now, free)
+        return Audience(self.database, self.campaign, self.targeting, self.suppressions, self.similar, self.now, free)

@@ -2,18 +2,24 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from math import nan
 
 from models.scenarios import RANKED_BY
+from recsvc.customers.consent import EXISTING_CUSTOMER
 from recsvc.customers.table import Customer
 from recsvc.engine import Answer, AnsweredItem, Engine, Query
 from recsvc.i18n import format_price, translator
 from recsvc.offers.campaign import Campaign, Slot
-from recsvc.offers.links import product_link, web_url, with_parameters
+from recsvc.offers.links import web_url
 from recsvc.offers.offer import Offer, OfferItem, OfferSlot
+from recsvc.offers.prices import Claims
+from recsvc.offers.similar_goods import SimilarGoods
+from recsvc.offers.targets import Targets
 from recsvc.offers.tokens import MailTokens
+from recsvc.offers.unit_price import unit_price
 from recsvc.offers.wording import default_greeting, default_heading, fill
 from recsvc.plain import one_line
 
@@ -22,29 +28,33 @@ UNFILLED = ("again", "complements", "similar")
 # What these show depends on the last order.
 OF_LAST_ORDER = ("complements", "similar")
 MOST_LAST_BOUGHT = 20
-MOST_CACHED = 200_000
+MOST_ASKED = 100  # where only similar goods may be shown, most of a list falls away
+NO_ITEMS: tuple[str, ...] = ()
 
 
 class OfferMaker:
     """Makes the offers of one campaign from one engine at one moment; `locale` writes to everybody in that one.
 
-    `tokens` makes each reader's own links; without them the mail is only to be looked at.
+    `tokens` makes each reader's own links; without them the mail is only to be looked at. Without `claims` no reduction
+    is announced; `similar` says what may be offered to those who never agreed but bought.
     """
 
     def __init__(
         self, campaign: Campaign, engine: Engine, *, now: datetime, locale: str | None = None,
-        tokens: MailTokens | None = None,
+        tokens: MailTokens | None = None, claims: Claims | None = None, similar: SimilarGoods | None = None,
     ) -> None:  # fmt: skip
         self.campaign = campaign
         self.engine = engine
         self.now = now
         self.locale = locale
         self._tokens = tokens if campaign.sender.service_url else None
+        self._claims = claims
+        self._similar = similar
         self._service = campaign.sender.service_url.rstrip("/")
         # Of these lists the scores are probabilities of a purchase.
         rankers = engine.recommender.rankers
         self._calibrated = {scenario for scenario, ranker in RANKED_BY.items() if ranker in rankers}
-        self._links: dict[tuple[str, str], str] = {}
+        self._targets = Targets(campaign)
 
     def offers(self, customers: Iterable[Customer]) -> Iterator[Offer]:
         """One offer a customer, in order; one without any items where no slot could be filled."""
@@ -72,13 +82,15 @@ class OfferMaker:
         for slot in self.campaign.slots:
             # Earlier slots may have taken as many as they hold; asked for so many more, this one is full all the same.
             asked = asked + slot.n if distinct else slot.n
-            personal, scenario, items = customer.customer_id, slot.scenario, ()
+            n = MOST_ASKED if customer.email_basis == EXISTING_CUSTOMER else asked
+            personal: str | None = customer.customer_id
+            scenario, items = slot.scenario, NO_ITEMS
             if not customer.profiling_ok:
                 personal, scenario = None, "popular"
             elif scenario in OF_LAST_ORDER:
                 items = self.engine.last_bought(customer.customer_id)[:MOST_LAST_BOUGHT]
             yield Query(
-                customer_id=personal, items=items, scenario=scenario, n=asked, locale=locale, exclude=seen,
+                customer_id=personal, items=items, scenario=scenario, n=n, locale=locale, exclude=seen,
                 filter=slot.condition, diversity=slot.diversity,
             )  # fmt: skip
 
@@ -91,6 +103,8 @@ class OfferMaker:
         words = translator(locale)
         taken: set[str] = set()
         slots: list[OfferSlot] = []
+        if customer.email_basis == EXISTING_CUSTOMER and self._similar is not None:
+            answers = [self._similar.only(customer.customer_id, answer) for answer in answers]
         for slot, answer in zip(self.campaign.slots, answers, strict=True):
             if not self.campaign.limits.distinct:
                 taken = set()
@@ -108,6 +122,8 @@ class OfferMaker:
                 heading = "" if any(earlier.items for earlier in slots) else default_heading("popular", words)
                 scenario, fallback = "popular", None
             slots.append(OfferSlot(name=slot.name, scenario=scenario, heading=heading, fallback=fallback, items=items))
+        if customer.tracking_ok and self._tokens is not None:
+            slots = self._with_clicks(customer.customer_id, slots)
         texts = self.campaign.texts[words.language]
         first = next((slot.items[0].title for slot in slots if slot.items), "")
         usual, usual_without_name = default_greeting(words)
@@ -131,6 +147,19 @@ class OfferMaker:
             slots=tuple(slots),
             unsubscribe_url=self._unsubscribe_url(customer.customer_id),
         )
+
+    def _with_clicks(self, customer_id: str, slots: list[OfferSlot]) -> list[OfferSlot]:
+        """The same with links that lead over the service, for a reader who agreed that clicks are counted."""
+        assert self._tokens is not None
+        head, place, counted = self.campaign.head, 0, []
+        for slot in slots:
+            items = []
+            for item in slot.items:
+                place += 1
+                token = self._tokens.click(head.id, head.edition, customer_id, item.item_id, slot.name, place, self.now)
+                items.append(replace(item, link=f"{self._service}/c/{token}"))
+            counted.append(replace(slot, items=tuple(items)))
+        return counted
 
     def _unsubscribe_url(self, customer_id: str) -> str:
         """The reader's own link, which one click obeys; without a service the shop's page."""
@@ -160,6 +189,8 @@ class OfferMaker:
     def _item(self, slot: Slot, item: AnsweredItem, locale: str, chance: float) -> OfferItem:
         product = item.product
         amount = product.price if product.sale_price is None else product.sale_price
+        claim = self._claims.of(product.item_id) if self._claims is not None and amount is not None else None
+        measure = product.unit_pricing_measure
         return OfferItem(
             item_id=product.item_id,
             title=one_line(product.title),
@@ -167,27 +198,12 @@ class OfferMaker:
             amount=amount,
             currency=product.currency,
             image=web_url(product.image_link) if product.image_link else "",
-            link=self._link(slot, product.item_id, product.link),
+            link=self._targets.of(slot.name, product.item_id, product.link),
             category=one_line(product.product_type.rpartition(">")[2]),
             reason=item.reason,
             source=item.source,
+            lowest="" if claim is None else format_price(claim.lowest, product.currency, locale),
+            percent=0 if claim is None else claim.percent,
+            unit_price=unit_price(amount, product.currency, measure, locale) if amount and measure else "",
             chance=chance,
         )
-
-    def _link(self, slot: Slot, item_id: str, link: str) -> str:
-        cached = self._links.get((item_id, slot.name))
-        if cached is None:
-            settings = self.campaign.link
-            parameters = {
-                "utm_source": settings.utm_source,
-                "utm_medium": settings.utm_medium,
-                "utm_campaign": settings.utm_campaign or self.campaign.id,
-                "utm_content": settings.utm_content or slot.name,
-                "utm_term": settings.utm_term,
-            }
-            target = product_link(link, item_id, settings.product_url, self.campaign.sender.shop_url)
-            cached = with_parameters(target, {key: value for key, value in parameters.items() if value})
-            if len(self._links) >= MOST_CACHED:
-                self._links.clear()
-            self._links[(item_id, slot.name)] = cached
-        return cached

@@ -12,7 +12,7 @@ from recsvc.i18n import format_price, translator
 from recsvc.offers.campaign import Campaign, load_campaign
 from recsvc.offers.mail import Mail, MailRenderer
 from recsvc.offers.offer import Offer, OfferItem, OfferSlot
-from recsvc.offers.writing import JsonLines, WideCsv
+from recsvc.offers.plain_files import JsonLines, WideCsv
 from recsvc.reasons import reason_text
 
 GOLDEN = Path(__file__).parent / "golden"

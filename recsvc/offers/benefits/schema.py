@@ -247,7 +247,7 @@ def _benefit(table: dict[str, Any], number: int) -> Benefit:
         if key in table:
             if not isinstance(table[key], dict):
                 raise SettingsError(f"{key} of [{place}] is {table[key]!r}; expected a table")
-            table[key] = read_section(section, table[key], f"{place}.{key}")  # type: ignore[type-var]
+            table[key] = read_section(section, table[key], f"{place}.{key}")
     return read_section(Benefit, table, place)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from models.errors import SettingsError
 from models.settings import read_section, read_toml, unknown_key
 from recsvc.i18n import LANGUAGES, translator
-from recsvc.offers.campaign.sections import MOST_ITEMS, Head, LinkSettings, Sender, Slot, Texts
+from recsvc.offers.campaign.sections import MOST_ITEMS, ExportSettings, Head, LinkSettings, Sender, Slot, Texts
 from recsvc.offers.campaign.who import ALL, AudienceRules, BenefitChoice, Holdout, Limits, Schedule
 
-SECTIONS = ("campaign", "audience", "slots", "mail", "link", "benefit", "holdout", "limits", "schedule")
+SECTIONS = ("campaign", "audience", "slots", "mail", "link", "benefit", "export", "holdout", "limits", "schedule")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class Campaign:
     sender: Sender
     texts: Mapping[str, Texts]
     link: LinkSettings
+    export: ExportSettings = field(default_factory=ExportSettings)
     benefit: BenefitChoice = field(default_factory=BenefitChoice)
     holdout: Holdout = field(default_factory=Holdout)
     limits: Limits = field(default_factory=Limits)
@@ -80,6 +81,7 @@ def _campaign(tables: dict[str, Any], folder: Path) -> Campaign:
         sender=sender,
         texts=texts,
         link=read_section(LinkSettings, _table(tables, "link"), "link"),
+        export=read_section(ExportSettings, _table(tables, "export"), "export"),
         benefit=read_section(BenefitChoice, _table(tables, "benefit"), "benefit"),
         holdout=read_section(Holdout, _table(tables, "holdout"), "holdout"),
         limits=read_section(Limits, _table(tables, "limits"), "limits"),

@@ -189,6 +189,19 @@ class LinkSettings:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """[export]: the templates that a mailing tool has for this campaign."""
+
+    brevo_template: int = 0
+    sendgrid_template: str = ""
+    ses_template: str = ""
+
+    def __post_init__(self) -> None:
+        if self.sendgrid_template and not self.sendgrid_template.startswith("d-"):
+            raise ValueError(f"sendgrid_template is {self.sendgrid_template!r}; a dynamic template begins with 'd-'")
+
+
 def require_language(locale: str, key: str) -> None:
     """Raises ValueError for a locale of a language that has no texts."""
     if re.split("[-_]", locale)[0].lower() not in LANGUAGES:
