@@ -49,20 +49,16 @@ class DiversityWish(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, title="Diversity")
 
-    max_per_category: Annotated[int, Whole] | None = Field(
-        None, ge=1, le=MOST_ITEMS, description="Items of one category at most."
+    max_per_category: Annotated[int, Field(ge=1, le=MOST_ITEMS), Whole] | None = Field(
+        None, description="Items of one category at most."
     )
-    mmr: float | None = Field(
+    mmr: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None,
-        ge=0,
-        le=1,
         description="Maximal marginal relevance: how much an item loses for resembling the items before it, by their"
         " categories; 0 changes nothing.",
     )
-    category_level: Annotated[int, Whole] | None = Field(
+    category_level: Annotated[int, Field(ge=1, le=DEEPEST_LEVEL), Whole] | None = Field(
         None,
-        ge=1,
-        le=DEEPEST_LEVEL,
         description="Both go by so many parts of a category's path, from the left; by the whole path when left out.",
     )
 

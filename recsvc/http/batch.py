@@ -63,7 +63,7 @@ def respond(service: Service) -> Response:
 
 
 def lines_of(asked: Request) -> list[tuple[int, bytes]]:
-    """The lines that are not blank, with their numbers. Raises ProblemError: 415, 413, 400 where there is none."""
+    """The lines that are not blank, with their numbers. Raises ProblemError: 415, 413."""
     if asked.mimetype != MEDIA_TYPE:
         raise ProblemError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -75,8 +75,6 @@ def lines_of(asked: Request) -> list[tuple[int, bytes]]:
     if len(body) > LARGEST_BATCH:
         raise too_large(f"the body is larger than {LARGEST_BATCH} bytes")
     lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
-    if not lines:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "the body has no line; expected a JSON object on each")
     if len(lines) > MOST_LINES:
         raise too_large(f"the body has {len(lines)} lines; send at most {MOST_LINES} at a time")
     return lines

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from recsvc.http.batch_document import MEDIA_TYPE
+
 # What to try first, by operation: a label, and the parameters of the address or the body.
 TRIALS: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
     "recommend": (
@@ -96,7 +98,7 @@ def _described(
 ) -> DescribedOperation:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     fields = [
-        Field(parameter["name"], kind_of(parameter["schema"]), parameter.get("description", ""), False)
+        Field(parameter["name"], _kind_of_parameter(parameter), parameter.get("description", ""), False)
         for parameter in operation.get("parameters", ())
     ]
     if body:
@@ -107,7 +109,7 @@ def _described(
         contents: list[Mapping[str, Any]] = list(response.get("content", {}).values())
         schema = contents[0]["schema"] if contents else {}
         replies.append(Reply(code, response["description"], _name(schema) or None))
-    good = next(iter(next(iter(operation["responses"].values()))["content"].values()))
+    good = next(iter(next(iter(operation["responses"].values())).get("content", {}).values()), {})
     keyed = "security" in operation
     return DescribedOperation(
         id=operation["operationId"],
@@ -117,13 +119,30 @@ def _described(
         about=operation.get("description", ""),
         fields=tuple(fields),
         replies=tuple(replies),
-        trials=tuple(
-            Trial(label, _curl(base + path, values, in_body=body is not None))
-            for label, values in TRIALS.get(operation["operationId"], (("", {}),))
-        ),
-        example=json.dumps(good["example"], indent=2, ensure_ascii=False) if "example" in good else None,
+        trials=tuple(_trials(operation, base + path, in_body=body is not None)),
+        example=_shown_example(good.get("example")),
         keyed=keyed,
     )
+
+
+def _kind_of_parameter(parameter: Mapping[str, Any]) -> str:
+    if "schema" in parameter:
+        return kind_of(parameter["schema"])
+    return f"{kind_of(parameter['content']['application/json']['schema'])}, as JSON"
+
+
+def _trials(operation: Mapping[str, Any], address: str, *, in_body: bool) -> Iterator[Trial]:
+    lines = operation.get("requestBody", {}).get("content", {}).get(MEDIA_TYPE)
+    if lines is not None:
+        send = f"curl -H 'Content-Type: {MEDIA_TYPE}' --data-binary @- {shlex.quote(address)}"
+        yield Trial("", f"{send} <<'END'\n{lines['example']}END")
+        return
+    for label, values in TRIALS.get(operation["operationId"], (("", {}),)):
+        yield Trial(label, _curl(address, values, in_body=in_body))
+
+
+def _shown_example(example: Any) -> str | None:
+    return example if example is None or isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
 
 
 def _curl(address: str, values: Mapping[str, Any], *, in_body: bool) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from recsvc.engine.filters import (
+    DEEPEST,
     EQUAL,
     GREATEST_FACTOR,
     IDS,
@@ -25,14 +26,7 @@ REFERENCE = "#/components/schemas/"
 
 
 def wish_schemas() -> dict[str, Schema]:
-    """By name: Filter and Boost."""
-    parts = {
-        "type": "array",
-        "items": {"$ref": REFERENCE + "Filter"},
-        "minItems": 1,
-        "maxItems": MOST_CONDITIONS,
-    }
-    nested = [_object({name: parts}) for name in ("and", "or")] + [_object({"not": {"$ref": REFERENCE + "Filter"}})]
+    """By name: Filter, one for each depth within it, and Boost."""
     factor = {"type": "number", "minimum": LEAST_FACTOR, "maximum": GREATEST_FACTOR}
     return {
         "Filter": {
@@ -40,7 +34,11 @@ def wish_schemas() -> dict[str, Schema]:
             "description": "A condition on what the catalogue says of an item, or several, joined by `and`, `or` and"
             " `not`. `price` is what the item costs now, `discount` the share (0 to 1) by which that is below its"
             " regular price.",
-            "anyOf": [*_conditions({}), *nested],
+            "anyOf": _nested(1),
+        },
+        **{
+            f"Filter{depth}": {"title": f"Filter, {depth} deep", "anyOf": _nested(depth)}
+            for depth in range(2, DEEPEST + 1)
         },
         "Boost": {
             "title": "Boost",
@@ -48,6 +46,15 @@ def wish_schemas() -> dict[str, Schema]:
             "anyOf": _conditions({"factor": factor}),
         },
     }
+
+
+def _nested(depth: int) -> list[Schema]:
+    """What a filter can be at a depth, from 1; at the deepest it is a condition."""
+    if depth == DEEPEST:
+        return _conditions({})
+    deeper = {"$ref": f"{REFERENCE}Filter{depth + 1}"}
+    parts = {"type": "array", "items": deeper, "minItems": 1, "maxItems": MOST_CONDITIONS}
+    return [*_conditions({}), _object({"and": parts}), _object({"or": parts}), _object({"not": deeper})]
 
 
 def _conditions(more: Schema) -> list[Schema]:

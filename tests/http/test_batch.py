@@ -68,8 +68,6 @@ def test_what_the_engine_fails_on_is_one_line(client: FlaskClient, monkeypatch: 
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
-        (b"", MEDIA_TYPE, 400),
-        (b"\n\n", MEDIA_TYPE, 400),
         (b"{}", "application/json", 415),
         (b"{}\n" * (MOST_LINES + 1), MEDIA_TYPE, 413),
         (b" " * (LARGEST_BATCH + 1), MEDIA_TYPE, 413),
@@ -79,6 +77,10 @@ def test_a_batch_as_a_whole_may_be_wrong(client: FlaskClient, body: bytes, kind:
     response = client.post("/v1/recommend/batch", data=body, content_type=kind)
     assert response.status_code == status
     assert response.content_type == "application/problem+json"
+
+
+def test_no_question_gets_no_answer(client: FlaskClient) -> None:
+    assert send(client, "") == send(client, "", " ", "") == []
 
 
 def test_a_public_key_gets_no_batch(app: Flask, client: FlaskClient, make_key: MakeKey) -> None:

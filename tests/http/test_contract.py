@@ -19,6 +19,12 @@ from recsvc.http.schemas import ITEM_FIELDS, Readiness, RecommendRequest
 CASES = 100
 
 
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_: Any, value: Any) -> bytes:
+    """JSON lines are text."""
+    return str(value).encode()
+
+
 @pytest.fixture
 def document(client: FlaskClient) -> dict[str, Any]:
     found: dict[str, Any] = client.get("/openapi.json").get_json()
