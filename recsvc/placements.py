@@ -1,8 +1,6 @@
 """Placements: named lists of a shop's pages, in the settings, so that who sells decides on them without a deploy."""
 
 import difflib
-import logging
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +12,9 @@ from models.scenarios import SCENARIOS
 from models.settings import SECTIONS, read_toml, unknown_key
 from recsvc.engine.filters import both
 from recsvc.faults import explained, shown_value
+from recsvc.following import Following
 from recsvc.wishes import Wishes
 
-log = logging.getLogger(__name__)
-CHECK_SECONDS = 1.0
 # What a request may set, where the placement lets it; its `filter` always narrows the placement's.
 SETTABLE = ("scenario", "n", "boost", "diversity", "pins")
 
@@ -108,43 +105,8 @@ def unknown_placement(name: str, known: Iterable[str]) -> str:
     return f"there is no placement {shown_value(name)}; {hint}"
 
 
-class LivePlacements:
-    """Follows the settings: looks at the file at most every CHECK_SECONDS, when it is asked for a placement.
-
-    A file that cannot be read leaves the placements as they were, and `problem` says why. Raises SettingsError for one
-    that cannot be read at the start.
-    """
+class LivePlacements(Following[Placements]):
+    """Follows the placements of the settings."""
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._placements = read_placements(path)
-        self._stamp = self._stamped()
-        self._checked = time.monotonic()
-        self.problem: str | None = None
-
-    def current(self) -> Placements:
-        """The placements as the file has them now."""
-        if self._path is not None and time.monotonic() - self._checked >= CHECK_SECONDS:
-            self._checked = time.monotonic()
-            self._refresh(self._path)
-        return self._placements
-
-    def _refresh(self, path: Path) -> None:
-        stamp = self._stamped()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._placements = read_placements(path)
-            self.problem = None
-            log.info("placements read", extra={"placements": len(self._placements)})
-        except SettingsError as error:
-            self.problem = f"the placements stay as they were: {error}"
-            log.error("placements refused", extra={"problem": self.problem})
-
-    def _stamped(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._path.stat() if self._path is not None else None
-        except OSError:
-            return None
-        return None if found is None else (found.st_ino, found.st_mtime_ns, found.st_size)
+        super().__init__(path, read_placements, "placements")

@@ -98,7 +98,9 @@ def _read(number: int, text: bytes, asked: Request, engine: Engine, service: Ser
         customer = customer_asked_for(line.customer_id, line.customer_token, Scope.SERVER, service)
     except ProblemError as problem:
         return Line(number, query_id, problem=problem)
-    query = as_it_is_now(replace(question.query, customer_id=customer), question.session_id, engine, service)
+    model = question.drawn.model
+    of_model = service.shelf.engine(model) if model else engine
+    query = as_it_is_now(replace(question.query, customer_id=customer), question.session_id, of_model, service)
     return Line(number, query_id, replace(question, query=query))
 
 
@@ -107,7 +109,10 @@ def _answers(
 ) -> Iterator[bytes]:
     waiting = iter(lines)
     while block := list(islice(waiting, BLOCK)):
-        answered = _answer_block(block, engine, now)
+        answered: dict[int, Answer] = {}
+        for model in {line.question.drawn.model for line in block if line.question is not None}:
+            of_model = [line for line in block if line.question is not None and line.question.drawn.model == model]
+            answered |= _answer_block(of_model, service.shelf.engine(model) if model else engine, now)
         yield b"".join(
             orjson.dumps(_body(line, answered.get(line.number), service, now, request_id)) + b"\n" for line in block
         )
@@ -139,6 +144,11 @@ def _body(line: Line, answer: Answer | None, service: Service, now: datetime, re
     service.metrics.count_answer(answer)
     shown = [item.product.item_id for item in answer.items]
     signed = service.signer.sign(
-        answer.model_version, answer.query.scenario, now, shown, placement=line.question.placement
+        answer.model_version,
+        answer.query.scenario,
+        now,
+        shown,
+        placement=line.question.placement,
+        arms=line.question.drawn.arms,
     )
     return {"line": line.number, **named, **to_json(answer, line.question), "recommendation_id": signed}

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from recsvc.http.batch_document import batch_operation, batch_schemas
 from recsvc.http.events_document import events_operation
+from recsvc.http.kpis_document import kpis_operation
 from recsvc.http.mails_document import mail_paths
 from recsvc.http.questions import IN_JSON
 from recsvc.http.release import release
@@ -98,11 +99,10 @@ def build_document() -> dict[str, Any]:
             ],
             "paths": {
                 "/recommend": {"get": _recommend(), "post": _recommend_from_body()},
-                "/recommend/batch": {
-                    "post": batch_operation(KEYED, _problems(401, 403, 413, 415, 429, 500, 503))
-                },
+                "/recommend/batch": {"post": batch_operation(KEYED, _problems(401, 403, 413, 415, 429, 500, 503))},
                 "/events": {"post": events_operation(KEYED_PAGE, _problems(400, 401, 403, 413, 415, 429, 500, 503))},
                 **mail_paths(KEYED, _problems),
+                "/kpis": {"get": kpis_operation(KEYED, _problems(400, 401, 403, 404, 429, 500, 503))},
                 "/health/live": {"get": _health("live", "Is the process alive?", {200: Alive})},
                 "/health/ready": {
                     "get": _health("ready", "Can it answer, and from which model?", {200: Readiness, 503: Readiness})

@@ -41,7 +41,8 @@ def blueprint(service: Service) -> Blueprint:
 def readiness(service: Service) -> Readiness:
     """A model makes it ready; a database that is down is reported, because recommendations do without."""
     database = service.keys.check_database(DATABASE_PATIENCE)
-    problem = "; ".join(text for text in (service.live.problem, service.placements.problem, database) if text) or None
+    found = (one.problem for one in (service.live, service.placements, service.experiments, service.shelf))
+    problem = "; ".join(text for text in (*found, database) if text) or None
     if not service.live.loaded:
         return Readiness(
             status="not ready",

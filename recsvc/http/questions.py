@@ -15,13 +15,14 @@ from werkzeug.http import parse_accept_header
 
 from models.errors import InputError
 from recsvc.engine import Query
+from recsvc.experiments import NOTHING, Drawn, draw
 from recsvc.faults import explained, location_of, shown
-from recsvc.http.access import KEY_PARAMETER
+from recsvc.http.access import KEY_PARAMETER, customer_of
 from recsvc.http.problems import ProblemError
 from recsvc.http.schemas import ITEM_FIELDS, LARGEST_BODY, MOST_IDS, RecommendQuestion, RecommendRequest
 from recsvc.http.service import Service
 from recsvc.i18n import LANGUAGES, SOURCE_LANGUAGE
-from recsvc.placements import NotLetError, shaped, unknown_placement
+from recsvc.placements import SETTABLE, NotLetError, shaped, unknown_placement
 
 LISTS = frozenset({*MOST_IDS, "fields"})
 WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
@@ -32,7 +33,8 @@ IN_JSON = ("filter", "boost", "diversity", "pins")
 @dataclass(frozen=True)
 class Question:
     """A checked request: the query, the item fields to answer with, whether Accept-Language had a say,
-    whether each item is to be explained, the token that stands for the customer, the visit, and the placement or ''."""
+    whether each item is to be explained, the token that stands for the customer, the visit, the placement or '', and
+    what experiments make of it."""
 
     query: Query
     fields: Sequence[str]
@@ -41,6 +43,7 @@ class Question:
     customer_token: str | None
     session_id: str | None
     placement: str
+    drawn: Drawn = NOTHING
 
     @property
     def personal(self) -> bool:
@@ -109,16 +112,23 @@ def question_of(
     that the placement does not let requests set.
     """
     placement = None
+    drawn = _drawn(asked, service)
     if asked.placement is not None:
         placements = service.placements.current()
         placement = placements.get(asked.placement)
         if placement is None:
             detail = unknown_placement(asked.placement, placements)
             raise _problem(HTTPStatus.NOT_FOUND, ("placement",), detail, in_body=in_body)
+    if drawn.placement and (of_arm := service.placements.current().get(drawn.placement)) is not None:
+        # What requests may set is the same in every arm, so that none of them is refused in one alone.
+        let = list(SETTABLE) if placement is None else placement.requests_set
+        placement = of_arm.model_copy(update={"requests_set": let})
     try:
-        wishes = shaped(asked, asked.placement, placement)
+        wishes = shaped(asked, asked.placement or drawn.placement, placement)
     except NotLetError as error:
         raise _problem(HTTPStatus.BAD_REQUEST, (error.field,), str(error), in_body=in_body) from None
+    if drawn.scenario:
+        wishes["scenario"] = drawn.scenario
     query = Query(
         customer_id=asked.customer_id,
         items=tuple(asked.items),
@@ -137,7 +147,17 @@ def question_of(
         customer_token=asked.customer_token,
         session_id=asked.session_id,
         placement=asked.placement or "",
+        drawn=drawn,
     )
+
+
+def _drawn(asked: RecommendQuestion, service: Service) -> Drawn:
+    """What experiments make of the question; of a customer more than of a visit, of a page for nobody nothing."""
+    experiments = service.experiments.current()
+    if not experiments:
+        return NOTHING
+    vouched = customer_of(asked.customer_token, service).customer_id if asked.customer_token is not None else None
+    return draw(experiments, asked.customer_id or vouched or asked.session_id, asked.placement, asked.scenario)
 
 
 def _seen(recommendation_ids: Sequence[str], service: Service, *, in_body: bool) -> tuple[int, ...]:

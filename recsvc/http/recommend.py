@@ -42,7 +42,7 @@ def respond(service: Service, read: Callable[[Request, Service], Question], *, s
     query = question.query if customer is None else replace(question.query, customer_id=customer)
     if question.explain:
         require_for_explanation(granted)
-    now, engine = service.clock(), service.live.current()
+    now, engine = service.clock(), service.shelf.engine(question.drawn.model)
     query = as_it_is_now(query, question.session_id, engine, service)
     rankings = engine.rankings
     answer = engine.recommend(query, now=now)
@@ -58,6 +58,7 @@ def respond(service: Service, read: Callable[[Request, Service], Question], *, s
         shared_moment(now) if shared else now,
         [item.product.item_id for item in answer.items],
         placement=question.placement,
+        arms=question.drawn.arms,
     )
     seconds = perf_counter() - started
     service.metrics.time_answer(answer, seconds, computed=engine.rankings > rankings)

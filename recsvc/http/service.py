@@ -8,7 +8,9 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsvc.engine import LiveEngine
+from recsvc.engine.shelf import Shelf
 from recsvc.events.live import LiveEvents
+from recsvc.experiments import LiveExperiments
 from recsvc.http.metrics import Metrics
 from recsvc.http.quota import Quota
 from recsvc.http.settings import ServeSettings
@@ -38,6 +40,8 @@ class Service:
     events: LiveEvents
     database: sa.Engine
     placements: LivePlacements
+    experiments: LiveExperiments
+    shelf: Shelf
     clock: Callable[[], datetime] = utc_now
 
 

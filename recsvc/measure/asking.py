@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from models.catalogue import Catalogue
 from models.settings import read_section
+from recsvc.experiments import read_experiments, shares_of
 from recsvc.measure.figures import Figures
 from recsvc.measure.kpis import DAYS, Asked, measure, prices_of
 from recsvc.measure.settings import MeasureSettings
@@ -26,7 +27,8 @@ def ask(
 ) -> Figures:  # fmt: skip
     """The figures; `campaign` is the id of one, or the path of its file, which also says what was to be held out."""
     settings = read_measure_settings(config)
-    asked = Asked(now=now, days=days, settings=settings, files=files, campaign=campaign)
+    promised = shares_of(read_experiments(config))
+    asked = Asked(now=now, days=days, settings=settings, files=files, campaign=campaign, promised=promised)
     if campaign is not None and campaign.endswith(".toml"):
         from recsvc.offers.campaign import load_campaign
 

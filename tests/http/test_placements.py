@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from models.errors import SettingsError
-from recsvc import placements
+from recsvc import following
 from recsvc.engine import LiveEngine
 from recsvc.http.app import create_app
 from recsvc.http.settings import ServeSettings
@@ -89,7 +89,7 @@ def test_an_unknown_placement_is_not_found(client: FlaskClient) -> None:
 def test_a_changed_file_counts_and_a_broken_one_does_not(
     client: FlaskClient, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placements, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(following, "CHECK_SECONDS", 0.0)
     replace_text(config, TOML.replace("n = 4", "n = 2"))
     assert len(items(client, "/recommend?placement=tips")) == 2
     assert client.get("/health/ready").get_json()["problem"] is None
