@@ -14,6 +14,7 @@ from recsvc.customers.consent import log_changes
 from recsvc.customers.fields import PARSERS, FieldError
 from recsvc.customers.files import CustomerFile, Row
 from recsvc.state import writing
+from recsvc.state.database import PATIENT
 from recsvc.state.schema import customers
 
 BLOCK = 5_000
@@ -57,7 +58,7 @@ def import_customers(
     for block in _blocks(file, summary):
         if block:
             rows = [{**row, "updated_at": now} for row in block.values()]
-            with writing(engine) as connection:
+            with writing(engine, patience=PATIENT) as connection:
                 log_changes(connection, rows, source=f"import of {file.path.name}", now=now)
                 connection.execute(statement, rows)
         advance(BLOCK)

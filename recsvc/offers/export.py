@@ -14,6 +14,7 @@ from recsvc.offers.run import Run
 from recsvc.offers.sending.message import MessageBuilder
 from recsvc.offers.writing import offer_files
 from recsvc.state import writing
+from recsvc.state.database import PATIENT
 
 NO_ITEMS = "no items"
 
@@ -31,6 +32,7 @@ class ExportSummary:
     items: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     benefits: Counter[str] = field(default_factory=Counter)
+    no_benefit: Counter[str] = field(default_factory=Counter)
     files: list[Path] = field(default_factory=list)
 
     def count(self, offer: Offer) -> None:
@@ -41,7 +43,9 @@ class ExportSummary:
         self.with_fallback += any(slot.fallback for slot in offer.slots)
         self.benefits.update(benefit.benefit_id for benefit in offer.benefits)
         if offer.no_benefit:
-            self.benefits[f"none: {offer.no_benefit}"] += 1
+            self.benefits["none"] += 1
+            # Without the amounts, which are each reader's own: memory must not grow with the audience.
+            self.no_benefit.update(reason.partition(" (")[0] for reason in offer.no_benefit.split("; "))
 
     def as_json(self) -> dict[str, object]:
         """As `--json` prints it; the share of fallbacks is of the offers written, 0 to 1."""
@@ -52,6 +56,7 @@ class ExportSummary:
             "items": self.items,
             "left_out": dict(self.left_out.most_common()),
             "benefits": dict(self.benefits.most_common()),
+            "no_benefit": dict(self.no_benefit.most_common()),
             "fallback_share": round(self.with_fallback / self.written, 4) if self.written else 0.0,
             "not_personal": self.not_personal,
             "files": [str(path) for path in self.files],
@@ -61,6 +66,7 @@ class ExportSummary:
         """As it is told to people."""
         told = [f"left out: {count} ({reason})" for reason, count in self.left_out.most_common()]
         told += [f"benefit: {count} × {name}" for name, count in self.benefits.most_common()]
+        told += [f"without a benefit: {count} ({reason})" for reason, count in self.no_benefit.most_common()]
         return [*told, f"with a fallback: {self.with_fallback}; without a profile: {self.not_personal}"]
 
 
@@ -90,7 +96,7 @@ def export_offers(
             rows += holdout_rows(campaign, audience.held_out, version, run.now)
             audience.held_out.clear()
             if record:
-                with writing(run.database) as connection:
+                with writing(run.database, patience=PATIENT) as connection:
                     write_rows(connection, rows)
             for offer in offers:
                 for writer in writers:
@@ -101,7 +107,7 @@ def export_offers(
         if not summary.written:
             raise RefusedError(f"nobody to write to, so no file was written; left out: {_reasons(summary.left_out)}")
     if record:
-        with writing(run.database) as connection:
+        with writing(run.database, patience=PATIENT) as connection:
             write_rows(connection, holdout_rows(campaign, audience.held_out, version, run.now))
             finish_export(connection, campaign, run.now)
     summary.files = finals

@@ -112,6 +112,7 @@ class MailRenderer:
             "intro": offer.intro,
             "personal": offer.personal,
             "benefits": offer.benefits,
+            "agreed": offer.agreed,
             "slots": blocks,
             "has_prices": any(tile.price for block in blocks for tile in block.items),
             "date": self._dates[offer.locale],

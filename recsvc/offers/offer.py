@@ -74,6 +74,7 @@ class Offer:
     slots: tuple[OfferSlot, ...]
     benefits: tuple[OfferBenefit, ...] = ()
     unsubscribe_url: str = ""
+    agreed: bool = True  # to mail; who did not, bought something
     no_benefit: str = ""  # why there is none, where the campaign has some
 
     @property

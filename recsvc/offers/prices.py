@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from models.errors import InputError
 from recsvc.engine import Engine
 from recsvc.state import writing
+from recsvc.state.database import PATIENT
 from recsvc.state.mailing import price_history
 
 WINDOW = timedelta(days=30)
@@ -103,7 +104,7 @@ def _write(database: sa.Engine, rows: Iterable[dict[str, Any]]) -> int:
     )
     waiting, written = iter(rows), 0
     while block := list(islice(waiting, BLOCK)):
-        with writing(database) as connection:
+        with writing(database, patience=PATIENT) as connection:
             connection.execute(statement, block)
         written += len(block)
     return written

@@ -146,6 +146,7 @@ class OfferMaker:
             intro=fill(texts.intro, texts.intro_without_name, first_name=customer.first_name, item=first),
             slots=tuple(slots),
             unsubscribe_url=self._unsubscribe_url(customer.customer_id),
+            agreed=customer.email_basis != EXISTING_CUSTOMER,
         )
 
     def _with_clicks(self, customer_id: str, slots: list[OfferSlot]) -> list[OfferSlot]:

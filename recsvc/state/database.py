@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from recsvc.state.address import place_of
 from recsvc.state.migrate import migrate
 
 BUSY_SECONDS = 5
+PATIENT = 120.0  # seconds that a command which writes much waits for its turn
 CONNECT_SECONDS = 3
 USER_TIMEOUT = {"tcp_user_timeout": 10_000}  # ms that sent data may stay unacknowledged
 
@@ -64,13 +67,30 @@ def connect(url: str | None, store: Path) -> sa.Engine:
 
 
 @contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+def writing(engine: sa.Engine, *, patience: float = 0.0) -> Iterator[sa.Connection]:
     """A transaction that will write; commits at the end, rolls back on an exception.
 
     SQLite takes its write lock at once: a reader that turns writer fails, without waiting, if another wrote meanwhile.
+    It lets no one queue for the lock, so of many writers one may find it taken again and again: `patience` is for how
+    many seconds to try beyond the usual ones, for work that nobody waits for.
     """
-    with engine.execution_options(recsvc_begin="BEGIN IMMEDIATE").begin() as connection:
+    until = time.monotonic() + patience
+    immediate = engine.execution_options(recsvc_begin="BEGIN IMMEDIATE")
+    while True:
+        beginning = immediate.begin()
+        try:
+            connection = beginning.__enter__()
+            break
+        except sa.exc.OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() >= until:
+                raise
+    try:
         yield connection
+    except BaseException:
+        if not beginning.__exit__(*sys.exc_info()):
+            raise
+    else:
+        beginning.__exit__(None, None, None)
 
 
 def unreachable(engine: sa.Engine, error: Exception) -> DatabaseError:

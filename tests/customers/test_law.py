@@ -79,7 +79,7 @@ def test_a_suppressed_address_is_in_no_output(
     added = run_recsvc("customers", "suppress", "KIM@mail.example", "--store", shop_store, "--reason", "hard_bounce")
     assert "1 of 1 are new on the list" in added.stderr
     with database.connect() as connection:
-        dump = "\n".join(connection.connection.iterdump())  # type: ignore[attr-defined]
+        dump = "\n".join(connection.connection.iterdump())
     suppressed = dump.partition('INSERT INTO "suppressions"')[2].partition("\n")[0]
     assert "kim" not in suppressed.lower()
     summary, lines = export(campaign_file, shop_store, tmp_path / "out")

@@ -164,3 +164,29 @@ def test_what_a_customer_said_cannot_be_changed(database: sa.Engine) -> None:
         connection.execute(sa.insert(consents), {**said, "at": NOW, "recorded_at": NOW})
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), writing(database) as connection:
         connection.execute(sa.update(consents).values(granted=False))
+
+
+def test_a_patient_writer_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recsvc.state.database.BUSY_SECONDS", 0.05)
+    database = open_database(None, tmp_path)
+    with writing(database) as first:
+        first.execute(customers.insert().values(customer_id="a", updated_at=NOW))
+        with pytest.raises(sa.exc.OperationalError, match="locked"), writing(database):
+            pass
+        waiting = threading.Thread(target=_insert_patiently, args=(database,))
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+    waiting.join(10)
+    with database.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(customers)) == 2
+    with pytest.raises(sa.exc.IntegrityError), writing(database, patience=1) as connection:
+        connection.execute(customers.insert(), [{"customer_id": name, "updated_at": NOW} for name in "cca"])
+    with database.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(customers)) == 2
+    database.dispose()
+
+
+def _insert_patiently(database: sa.Engine) -> None:
+    with writing(database, patience=30) as connection:
+        connection.execute(customers.insert().values(customer_id="b", updated_at=NOW))

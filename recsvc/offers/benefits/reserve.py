@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from recsvc.offers.benefits.profit import Valued
 from recsvc.offers.benefits.schema import Benefit
 from recsvc.state import writing
+from recsvc.state.database import PATIENT
 from recsvc.state.mailing import benefit_counters, benefit_uses
 
 USED_UP, BUDGET_GONE, HAD_IT = "used up", "budget spent", "had it often enough"
@@ -44,7 +45,7 @@ def reserve(
     benefits = {one.benefit.id: one.benefit for wish in wishes for choice in wish.choices for one in choice.benefits}
     if not benefits:
         return [Given() for _ in wishes]
-    with writing(database) as connection:
+    with writing(database, patience=PATIENT) as connection:
         book = _Book.read(connection, benefits, [wish.customer_id for wish in wishes], campaign_id, edition)
         given = [book.give(wish) for wish in wishes]
         book.write(connection, now)

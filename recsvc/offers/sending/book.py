@@ -28,6 +28,7 @@ from recsvc.offers.ledger import holdout_rows, mail_row, write_rows
 from recsvc.offers.offer import Offer
 from recsvc.offers.sending.server import Outcome, Withdrawn
 from recsvc.state import writing
+from recsvc.state.database import PATIENT
 from recsvc.state.mailing import mails
 
 DIED = "its sender stopped before the server answered"
@@ -45,25 +46,25 @@ class SendingBook:
 
     def settle(self, now: datetime) -> int:
         """Call unsure what a dead sender left in flight; how many. Only for who holds the campaign's lock."""
-        with writing(self._database) as connection:
+        with writing(self._database, patience=PATIENT) as connection:
             in_flight = sa.update(mails).where(self._edition, mails.c.state == "sending")
             return connection.execute(in_flight.values(state="unsure", detail=DIED, updated_at=now)).rowcount
 
     def reopen_unsure(self, now: datetime) -> int:
         """Let what is unsure be sent again, which may reach somebody twice; how many."""
-        with writing(self._database) as connection:
+        with writing(self._database, patience=PATIENT) as connection:
             unsure = sa.update(mails).where(self._edition, mails.c.state == "unsure")
             return connection.execute(unsure.values(state="claimed", updated_at=now)).rowcount
 
     def claim(self, offers: Sequence[Offer], held_out: Sequence[str], version: str, now: datetime) -> None:
         """Write down what is about to be sent, and who gets nothing."""
         rows = [mail_row(self._campaign, offer, "claimed", now) for offer in offers]
-        with writing(self._database) as connection:
+        with writing(self._database, patience=PATIENT) as connection:
             write_rows(connection, [*rows, *holdout_rows(self._campaign, held_out, version, now)])
 
     def begin(self, customer_id: str, address: str, now: datetime) -> None:
         """The last look before a mail is ended. Raises Withdrawn where it must not be, or another sender has it."""
-        with writing(self._database) as connection:
+        with writing(self._database, patience=PATIENT) as connection:
             reason = self._refusal(connection, customer_id, address)
             if reason is not None:
                 self._forget(connection, customer_id)
@@ -77,7 +78,7 @@ class SendingBook:
     def end(self, customer_id: str, outcome: Outcome, now: datetime) -> None:
         """What came of it; a refused mail gives its benefits back."""
         state = "claimed" if outcome.state == "lost" else outcome.state
-        with writing(self._database) as connection:
+        with writing(self._database, patience=PATIENT) as connection:
             row = sa.update(mails).where(self._of(customer_id))
             connection.execute(row.values(state=state, detail=outcome.detail, updated_at=now))
             if state == "refused":

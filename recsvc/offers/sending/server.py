@@ -112,11 +112,12 @@ class Connection:
 
     def _begin(self, smtp: smtplib.SMTP, message: Message) -> Outcome | None:
         """All but the last line; the outcome where the server does not want it."""
-        for ask in (
+        steps: tuple[Callable[[], tuple[int, bytes]], ...] = (
             lambda: smtp.mail(message.sender),
             lambda: smtp.rcpt(message.recipient),
             lambda: smtp.docmd("DATA"),
-        ):
+        )
+        for ask in steps:
             code, text = ask()
             if code not in (250, 251, 252, 354):
                 if code == 421:

@@ -46,7 +46,7 @@ class Mailbox:
         if self.slow:
             await asyncio.sleep(self.slow)
         if told == "hang up":
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
             return "250 never heard"
         if told.startswith("250"):
@@ -57,7 +57,7 @@ class Mailbox:
         return told
 
     def messages(self) -> list[EmailMessage]:
-        return [message_from_bytes(raw, policy=policy.default) for raw in self.raw]  # type: ignore[misc]
+        return [message_from_bytes(raw, policy=policy.default) for raw in self.raw]
 
     def wait_until_quiet(self, seconds: float = 0.5) -> None:
         before = -1

@@ -149,6 +149,7 @@ def test_a_server_that_hangs_up_before_the_end_is_tried_again(
         for one in (source, target):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+            one.close()
 
     threading.Thread(target=relay, daemon=True).start()
     summary = send(sending_run, listener.getsockname()[1], tmp_path, connections=1)
