@@ -99,6 +99,7 @@ class OfferMaker:
         return self.campaign.locale_for(self.locale or customer.locale)
 
     def _offer(self, customer: Customer, answers: Sequence[Answer]) -> Offer:
+        """One reader's offer from the lists of its slots, in their order."""
         locale = self.locale_of(customer)
         words = translator(locale)
         taken: set[str] = set()

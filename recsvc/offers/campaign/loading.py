@@ -58,6 +58,7 @@ def load_campaign(path: Path) -> Campaign:
 
 
 def _campaign(tables: dict[str, Any], folder: Path) -> Campaign:
+    """The file's tables as a campaign; paths in it start from `folder`."""
     for key in tables:
         if key not in SECTIONS:
             raise SettingsError(unknown_key(key, SECTIONS, "the file"))

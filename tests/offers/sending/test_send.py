@@ -1,16 +1,9 @@
 """Sending: what the server says, what breaks, and that nobody gets a mail twice."""
 
-import json
-import os
-import random
-import signal
 import smtplib
 import socket
 import ssl
-import subprocess
-import sys
 import threading
-import time
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,7 +23,6 @@ from recsvc.offers.sending.send import SendOptions, SendSummary, send_campaign
 from recsvc.offers.sending.server import Connection, Outcome, ServerSettings
 from recsvc.state import writing
 from recsvc.state.mailing import mails
-from tests.conftest_shop import run_recsvc
 from tests.offers.conftest import NOW
 from tests.offers.sending.conftest import Mailbox
 
@@ -259,54 +251,6 @@ def test_a_server_without_starttls_gets_nothing(
             clock=lambda: datetime.now(UTC),
         )  # fmt: skip
     assert mailbox.raw == []
-
-
-def many_customers(store: Path, folder: Path, number: int) -> None:
-    rows = "".join(f"n{place},n{place}@mail.example,1,1\n" for place in range(number))
-    path = folder / "many.csv"
-    path.write_text("customer_id,email,email_ok,profiling_ok\n" + rows, encoding="utf-8")
-    assert run_recsvc("customers", "import", path, "--store", store, "--quiet").exit_code == 0
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_killed_again_and_again_it_sends_none_twice_and_forgets_none(
-    shop_store: Path, sending_file: Path, mailbox: Mailbox, smtp_port: int, tmp_path: Path, database: sa.Engine
-) -> None:
-    many = 120
-    many_customers(shop_store, tmp_path, many)
-    environment = {**os.environ, "RECSVC_SMTP_URL": f"smtp://127.0.0.1:{smtp_port}"}
-    command = [
-        sys.executable, "-c", "from recsvc.cli.main import main; main()", "offers", "send", str(sending_file),
-        "--no-dry-run", "--rate", "0", "--connections", "4", "--store", str(shop_store), "--json", "--quiet",
-    ]  # fmt: skip
-    mailbox.slow = 0.005
-    rng, kills, summary = random.Random(7), 0, {}
-    while True:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        before = len(mailbox.raw)
-        goal = before + rng.randint(5, 40)
-        while process.poll() is None and (kills >= 3 or len(mailbox.raw) < goal):
-            time.sleep(0.001)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        out, errors = process.communicate()
-        mailbox.wait_until_quiet(0.2)
-        if process.returncode == 0:
-            summary = json.loads(out)
-            break
-        assert process.returncode == -signal.SIGKILL, errors
-    counts = Counter(mailbox.recipients)
-    assert kills >= 2
-    assert max(counts.values()) == 1
-    missing = (READERS | {f"n{place}@mail.example" for place in range(many)}) - counts.keys()
-    told = Counter(states(database).values())
-    # Each kill leaves up to one mail a connection in flight: told as unsure, and nearly always with the server.
-    assert told["unsure"] <= 4 * kills
-    assert len(missing) <= told["unsure"]
-    assert told["sent"] + told["unsure"] == many + 4
-    assert summary["campaign"] == "golden"
 
 
 def test_writing_is_not_blocked_by_a_dead_sender(sending_run: Run, database: sa.Engine, tmp_path: Path) -> None:
