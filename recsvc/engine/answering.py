@@ -3,7 +3,7 @@ both.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -29,6 +29,7 @@ from recsvc.engine.columns import Columns
 from recsvc.engine.diversity import Paths
 from recsvc.engine.filling import fill_up
 from recsvc.engine.happenings import asked_about, kept_back, with_happenings
+from recsvc.engine.kept import KeptAnswers
 from recsvc.engine.lenses import Lens, Lenses
 from recsvc.engine.past import Past, newest_orders, past_of
 from recsvc.engine.products import Products
@@ -36,28 +37,11 @@ from recsvc.engine.query import Answer, Query
 from recsvc.engine.rules import Rules, rules_at
 from recsvc.engine.shaping import Shape
 from recsvc.engine.sieve import Sieve
-from recsvc.engine.stream import INSTEAD, OWN, PINNED, POPULAR, Stream
+from recsvc.engine.stream import INSTEAD, OWN, PINNED, POPULAR, Lists, Stream
 from recsvc.engine.wording import answered_items
 
 BLOCK = 64
 NO_WISHES = Query()
-
-
-@dataclass(frozen=True, eq=False)
-class Lists:
-    """The lists of a block before they are worded; `excluded` holds the keys of what must not be in them."""
-
-    queries: Queries
-    stream: Stream
-    excluded: NDArray[np.int64]
-
-    @property
-    def ranked(self) -> Ranked:
-        return self.stream.ranked
-
-    def rows_of_stage(self, stage: int) -> set[int]:
-        """Which lists have an item of this stage."""
-        return set(self.stream.row[self.stream.stage == stage].tolist())
 
 
 class Engine:
@@ -86,6 +70,7 @@ class Engine:
         variants = columns.coded("item_group_id")
         self._group = variants.code if variants.values else None
         self._cached_rules: Rules | None = None
+        self._kept = KeptAnswers(customers)
         self.rankings = 0  # queries that no stored list could answer, for the metrics
 
     @classmethod
@@ -103,13 +88,27 @@ class Engine:
         except (KeyError, TypeError) as error:
             raise BundleError(f"{bundle.path} lacks {error}: another version of recsvc made it; train again") from None
 
+    def warm(self) -> None:
+        """Rank once as for a visitor of today, so that no request waits for what is made at first use."""
+        recommender = self.recommender
+        known = np.arange(min(1, len(recommender.histories)))
+        queries = recommender.queries(known)
+        recommender.rank_several(replace(queries, live=np.ones(len(known), np.bool_)), STORED)
+
     @property
     def version(self) -> str:
         return self.manifest.version
 
     def recommend(self, query: Query, *, now: datetime) -> Answer:
         """One answer; the same as `recommend_many` gives for it."""
-        return self._answer_block([query], now)[0]
+        place = self._kept.place_of(query)
+        if place is None:
+            return self._answer_block([query], now)[0]
+        answer = self._kept.at(place, query, rules_at(now))
+        if answer is None:
+            answer = self._answer_block([query], now)[0]
+            self._kept.keep(place, answer)
+        return answer
 
     def recommend_many(self, queries: Iterable[Query], *, now: datetime) -> Iterator[Answer]:
         """Answers in the order of the queries, computed block by block."""

@@ -52,7 +52,9 @@ class LiveEngine:
         try:
             version = self.registry.current()
             if self._engine is None or self._engine.version != version:
-                self._engine = Engine.from_bundle(self.registry.open(version))
+                engine = Engine.from_bundle(self.registry.open(version))
+                engine.warm()
+                self._engine = engine
                 log.info("bundle loaded", extra={"version": version, "seconds": time.perf_counter() - started})
             self.problem = None
         except (RecsvcError, OSError, KeyError, TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.lists import Ranked
 from models.ranking import Scored
+from models.sources.protocol import Queries
 from models.sparse import segment_maxima
 from recsvc.engine.blocks import merge
 
@@ -86,3 +87,20 @@ class Stream:
         scored = self.ranked.scored
         moved = Scored(scored.n_rows, scored.row[place], scored.item[place], scored.score[place])
         return Stream(Ranked(moved, self.ranked.source[place]), self.stage[place])
+
+
+@dataclass(frozen=True, eq=False)
+class Lists:
+    """The lists of a block before they are worded; `excluded` holds the keys of what must not be in them."""
+
+    queries: Queries
+    stream: Stream
+    excluded: NDArray[np.int64]
+
+    @property
+    def ranked(self) -> Ranked:
+        return self.stream.ranked
+
+    def rows_of_stage(self, stage: int) -> set[int]:
+        """Which lists have an item of this stage."""
+        return set(self.stream.row[self.stream.stage == stage].tolist())

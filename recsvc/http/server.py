@@ -60,6 +60,8 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
             )
         # Workers are started afresh, not forked: a lock that a thread of this process holds would stay shut in them.
         multiprocessing.set_start_method("spawn", force=True)
+        # A worker answers one request at a time: threads of BLAS in several workers would only fight for the cores.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with tempfile.TemporaryDirectory(prefix="recsvc-metrics-") as metrics:
             os.environ[METRICS_DIRECTORY] = metrics
             server = Supervisor(
