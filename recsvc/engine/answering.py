@@ -70,7 +70,7 @@ class Engine:
         variants = columns.coded("item_group_id")
         self._group = variants.code if variants.values else None
         self._cached_rules: Rules | None = None
-        self._kept = KeptAnswers(customers)
+        self._kept = KeptAnswers(customers, catalogue)
         self.rankings = 0  # queries that no stored list could answer, for the metrics
 
     @classmethod
@@ -104,7 +104,7 @@ class Engine:
         place = self._kept.place_of(query)
         if place is None:
             return self._answer_block([query], now)[0]
-        answer = self._kept.at(place, query, rules_at(now))
+        answer = self._kept.at(place, query, now)
         if answer is None:
             answer = self._answer_block([query], now)[0]
             self._kept.keep(place, answer)

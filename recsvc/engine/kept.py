@@ -1,9 +1,15 @@
 """Answers to plain questions, kept while nothing that they depend on can change: the same page asks again and again."""
 
+from bisect import bisect_right
 from dataclasses import replace
+from datetime import datetime
 
+import numpy as np
+
+from models.catalogue import ALWAYS, NEVER, Catalogue
 from models.strings import IdIndex
 from recsvc.engine.query import Answer, Query
+from recsvc.engine.rules import rules_at
 
 # An answer takes about 2 KB beside its products, which are kept elsewhere; a worker's memory stays small.
 MOST_KEPT = 5_000
@@ -11,11 +17,13 @@ Place = tuple[int, str, int, str]
 
 
 class KeptAnswers:
-    """By customer, scenario, length and language, for the minute in which the shop's rules hold."""
+    """By customer, scenario, length and language, for as long as the shop's rules hold and no sale begins or ends."""
 
-    def __init__(self, customers: IdIndex) -> None:
+    def __init__(self, customers: IdIndex, catalogue: Catalogue) -> None:
+        sales = np.unique(np.concatenate([catalogue.times["sale_from"], catalogue.times["sale_until"]]))
+        self._sales: list[int] = sales[(sales > ALWAYS) & (sales < NEVER)].tolist()
         self._customers = customers
-        self._since = 0
+        self._period = (0, 0)
         self._answers: dict[Place, Answer] = {}
 
     def place_of(self, query: Query) -> Place | None:
@@ -35,10 +43,11 @@ class KeptAnswers:
         customer = -1 if query.customer_id is None else self._customers.find(query.customer_id)
         return customer, query.scenario, query.n, query.locale
 
-    def at(self, place: Place, query: Query, since: int) -> Answer | None:
-        """What was kept there in the minute that began at `since`, as an answer to `query`."""
-        if since != self._since:
-            self._since, self._answers = since, {}
+    def at(self, place: Place, query: Query, now: datetime) -> Answer | None:
+        """What was kept there and still holds, as an answer to `query`."""
+        period = rules_at(now), bisect_right(self._sales, now.timestamp())
+        if period != self._period:
+            self._period, self._answers = period, {}
         kept = self._answers.get(place)
         return None if kept is None else replace(kept, query=query)
 
