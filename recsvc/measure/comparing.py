@@ -18,14 +18,14 @@ class Verdict(StrEnum):
 
     WORKS = "works"
     HARMS = "harms"
-    NO_DIFFERENCE = "no difference"  # one that is worth knowing would have been seen
+    NO_DIFFERENCE = "no difference"  # the interval leaves out all that is worth knowing
     NOT_ENOUGH = "not enough data"
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
     """Two conversion rates. `smallest` is the smallest true difference that these sizes can show, `more` how many
-    recipients are missing before a tenth more is seen, 0 when there are enough."""
+    recipients are missing before a tenth more is seen or ruled out, 0 when there are enough."""
 
     treated: Interval
     control: Interval
@@ -65,6 +65,11 @@ def compare_shares(treated_hits: int, treated: int, control_hits: int, control: 
         # So many recipients that the smaller side can be expected to have enough buyers.
         needed = max(needed, everybody + ceil((FEWEST_BUYERS - min(treated_hits, control_hits)) / pooled))
     more = max(needed - everybody, 0)
+    verdict = Verdict.NOT_ENOUGH if too_few else _verdict(difference, WORTH_KNOWING * base)
+    if verdict is Verdict.NOT_ENOUGH:
+        # As many as narrow the interval until it leaves out either nothing or a tenth more.
+        half, gain = (difference.high - difference.low) / 2, abs(difference.value)
+        more = max(more, ceil(everybody * ((half / max(gain, abs(WORTH_KNOWING * base - gain))) ** 2 - 1)), 1)
     return Shares(
         wilson(treated_hits, treated, z=z),
         wilson(control_hits, control, z=z),
@@ -72,7 +77,7 @@ def compare_shares(treated_hits: int, treated: int, control_hits: int, control: 
         ratio(_share(treated_hits, treated), _share(control_hits, control), z),
         smallest_effect(base * (1 - base), treated, control),
         more,
-        Verdict.NOT_ENOUGH if too_few else _verdict(difference, more),
+        verdict,
     )
 
 
@@ -105,9 +110,10 @@ def _share(hits: int, trials: int) -> Sample:
     return Sample(trials, share, share * (1 - share) * trials / max(trials - 1, 1))
 
 
-def _verdict(difference: Interval, more: int) -> Verdict:
+def _verdict(difference: Interval, worth_knowing: float) -> Verdict:
     if difference.low > 0:
         return Verdict.WORKS
     if difference.high < 0:
         return Verdict.HARMS
-    return Verdict.NOT_ENOUGH if more else Verdict.NO_DIFFERENCE
+    within = -worth_knowing < difference.low and difference.high < worth_knowing
+    return Verdict.NO_DIFFERENCE if within else Verdict.NOT_ENOUGH

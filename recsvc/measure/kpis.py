@@ -117,6 +117,7 @@ def _summed(
     purchases: Purchases, touches: Touches, credited: Credit, campaigns: list[TestFigures],
     experiments: list[TestFigures], asked: Asked, since: float,
 ) -> Figures:  # fmt: skip
+    """Lists by placement and model, and the sums of the last days."""
     lately = (purchases.at >= since) & (purchases.quantity > 0)
     given = lately & (credited.touch >= 0)
     new = first_of_item(purchases)

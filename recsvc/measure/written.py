@@ -77,7 +77,7 @@ class Words:
         if shares.verdict is Verdict.NOT_ENOUGH:
             return _("Not enough data yet: {n} more recipients.").format(n=self.number(shares.more))
         if shares.verdict is Verdict.NO_DIFFERENCE:
-            return _("No difference worth knowing: a tenth more buyers would have been seen.")
+            return _("No difference worth knowing: a tenth more buyers is ruled out.")
         gain = abs(shares.difference.value)
         text = (
             _("It works: {gain} of the recipients bought who would not have.")
