@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait
 from typing import Any
@@ -20,6 +21,8 @@ from recsvc.state import connect
 
 log = logging.getLogger(__name__)
 FIRST_READING = 5.0  # seconds that a worker waits for the database before it answers without
+
+LAST_REQUESTS = 10.0  # seconds that a worker without its parent may go on
 
 CLOSE = ("Connection", "close")
 
@@ -87,5 +90,7 @@ def _end_with_parent() -> None:
         wait([parent.sentinel])
         os.kill(os.getpid(), DRAIN_SIGNAL)
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(LAST_REQUESTS)
+        os._exit(1)  # whatever still runs, nobody could end it any more
 
     threading.Thread(target=watch, name="recsvc-parent", daemon=True).start()

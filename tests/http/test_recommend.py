@@ -127,11 +127,14 @@ def test_the_locale_decides_the_language_then_the_browser(
     assert response.headers.get("Vary") == (None if "locale" in address else "Accept-Language")
 
 
+SHARED = "public, max-age=60, s-maxage=600, stale-while-revalidate=3600, stale-if-error=86400"
+
+
 @pytest.mark.parametrize(
     ("address", "cached"),
     [
-        ("/recommend", "public, max-age=60"),
-        ("/recommend?items=soap&scenario=complements", "public, max-age=60"),
+        ("/recommend", SHARED),
+        ("/recommend?items=soap&scenario=complements", SHARED),
         ("/recommend?customer_id=coffee-1", "private, no-store"),
         ("/recommend?customer_id=nobody", "private, no-store"),
         ("/recommend?session_items=soap", "private, no-store"),
