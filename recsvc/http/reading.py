@@ -109,7 +109,7 @@ def _described(
         contents: list[Mapping[str, Any]] = list(response.get("content", {}).values())
         schema = contents[0]["schema"] if contents else {}
         replies.append(Reply(code, response["description"], _name(schema) or None))
-    good = next(iter(next(iter(operation["responses"].values())).get("content", {}).values()), {})
+    good: Mapping[str, Any] = next(iter(next(iter(operation["responses"].values())).get("content", {}).values()), {})
     keyed = "security" in operation
     return DescribedOperation(
         id=operation["operationId"],

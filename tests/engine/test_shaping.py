@@ -213,11 +213,11 @@ def test_a_list_has_one_variant_of_an_item(engine: Engine, scenario: str) -> Non
 
 
 def test_another_scenario_fills_before_what_is_popular_does(engine: Engine) -> None:
-    cart = {"customer_id": "coffee-3", "scenario": "similar", "items": ("unheard-of",)}
+    cart = Query(customer_id="coffee-3", scenario="similar", items=("unheard-of",), instead="again")
     bought = ask(engine, customer_id="coffee-3", scenario="again", n=100)
-    short = engine.recommend(Query(**cart, n=3, instead="again"), now=NOW)
+    short = engine.recommend(replace(cart, n=3), now=NOW)
     assert (ids(short), short.fallback) == (bought[:3], "again")
-    long = engine.recommend(Query(**cart, n=len(bought) + 2, instead="again"), now=NOW)
+    long = engine.recommend(replace(cart, n=len(bought) + 2), now=NOW)
     assert (ids(long)[: len(bought)], long.fallback) == (bought, "popular")
     assert [item.source for item in long.items[-2:]] == ["popular", "popular"]
     scores = [item.score for item in long.items]

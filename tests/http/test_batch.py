@@ -23,7 +23,7 @@ def send(client: FlaskClient, *lines: str, headers: dict[str, str] | None = None
 
 
 def test_each_line_is_answered_as_the_question_alone(client: FlaskClient) -> None:
-    questions = [
+    questions: list[dict[str, Any]] = [
         {"customer_id": "coffee-3", "n": 3},
         {"items": ["pasta"], "scenario": "complements", "locale": "de", "fields": ["title"]},
         {"filter": {"field": "price", "op": "<", "value": 2}, "pins": [{"item_id": "milk", "position": 1}]},
