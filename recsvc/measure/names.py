@@ -30,5 +30,6 @@ class Book:
     def subject(self, customer_id: str | None, session_id: str | None) -> int:
         """Who it was; −1 where nobody knows."""
         if customer_id is not None:
-            return self.subjects.of(customer_id)
+            numbers = self.subjects.numbers
+            return numbers.setdefault(customer_id, len(numbers))
         return -1 if session_id is None else self.subjects.of(("", session_id))

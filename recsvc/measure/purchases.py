@@ -2,9 +2,9 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from math import nan
 from typing import Any
 
@@ -207,7 +207,12 @@ def _rows(connection: sa.Connection) -> Iterable[Any]:
         events.c.currency, seconds(events.c.happened_at, connection),
     )  # fmt: skip
     query = sa.select(*columns).where(events.c.type.in_(("purchase", "return"))).order_by(events.c.seq)
-    return connection.execution_options(yield_per=BLOCK).execute(query)
+    return streamed(connection, query)
+
+
+def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:
+    """The rows, some thousand in memory at a time."""
+    return chain.from_iterable(connection.execution_options(yield_per=BLOCK).execute(query).partitions())
 
 
 def seconds(column: sa.ColumnElement[Any], connection: sa.Connection) -> sa.ColumnElement[Any]:

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from models.scenarios import SCENARIOS
 from models.strings import hash_id
 from recsvc.http.signing import Signer
 from recsvc.measure.names import Book, Names
-from recsvc.measure.purchases import BLOCK, seconds
+from recsvc.measure.purchases import seconds, streamed
 from recsvc.state.live_events import events
 from recsvc.state.mailing import mail_clicks, mails
 
@@ -74,20 +75,21 @@ class TouchReader:
         )  # fmt: skip
         wanted = events.c.type.in_(("impression", "click")), events.c.recommendation_id.is_not(None)
         query = sa.select(*columns).where(*wanted).order_by(events.c.seq)
-        nobody = -1
-        for kind, customer_id, session_id, items, text, at in connection.execution_options(yield_per=BLOCK).execute(
-            query
-        ):
-            label = self._label(text)
+        known, subject, nobody = self._of_origin, self._book.subject, -1
+        met = self._met
+        for kind, customer_id, session_id, items, text, at in streamed(connection, query):
+            origin = Signer.origin(text)
+            label = known[origin] if origin in known else self._new_label(origin, text)
             if label is None:
                 continue
-            who = self._book.subject(customer_id, session_id)
+            who = subject(customer_id, session_id)
             clicked = kind == "click"
             if who < 0:
                 nobody -= 1  # each visitor without a name is another one
             else:
                 first = who << LABEL_BITS | label
-                self._met[first] = min(self._met.get(first, at), at)
+                if at < met.get(first, inf):
+                    met[first] = at
             if at >= since:
                 key = (hash(text) << SUBJECT_BITS) + (who if who >= 0 else nobody)
                 self._seen[key] = max(self._seen.get(key, 0), 2 * label + clicked)
@@ -128,11 +130,8 @@ class TouchReader:
             self._met,
         )
 
-    def _label(self, text: str) -> int | None:
+    def _new_label(self, origin: bytes, text: str) -> int | None:
         """The label's number of a stored id; None for one that an older recsvc signed."""
-        origin = Signer.origin(text)
-        if origin in self._of_origin:
-            return self._of_origin[origin]
         found = None
         if origin:
             says = self._signer.unchecked(text)

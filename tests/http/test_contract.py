@@ -43,6 +43,7 @@ def document(client: FlaskClient) -> dict[str, Any]:
         ("POST /recommend/batch", GenerationMode.POSITIVE),
         ("GET /health/live", GenerationMode.POSITIVE),
         ("GET /health/ready", GenerationMode.POSITIVE),
+        ("GET /kpis", GenerationMode.POSITIVE),
         ("GET /metrics", GenerationMode.POSITIVE),
         ("GET /offers/{customer_id}", GenerationMode.POSITIVE),
         ("GET /u/{token}", GenerationMode.POSITIVE),
