@@ -71,6 +71,12 @@ class Service:
             raise SystemExit(f"{method} {path}: {response.status} {answer[:300].decode(errors='replace')}")
         return answer
 
+    def cpu_seconds(self) -> float:
+        """Processor time of the workers so far."""
+        stats = [Path(f"/proc/{pid}/stat").read_text(encoding="ascii") for pid in workers_of(self.pid)]
+        fields = [text.rpartition(")")[2].split() for text in stats]
+        return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
+
     def computed(self) -> float:
         """Lists that were ranked in full so far, of all workers; 0 before the first."""
         found = dict(PATHS.findall(self.ask("GET", "/metrics").decode()))
@@ -155,12 +161,14 @@ class Shop:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One case at so many connections: its rounds, those of the bare route, and which share was ranked in full."""
+    """One case at so many connections: its rounds, those of the bare route, the workers' processor time an answer
+    (what a busy machine changes least), and which share was ranked in full."""
 
     case: str
     connections: int
     rounds: list[Measured]
     bare: list[Measured]
+    cpu_ms: float
     computed: float | None
 
     def __str__(self) -> str:
@@ -173,39 +181,45 @@ class Row:
         failed = sum(one.failed for one in self.rounds)
         return (
             f"| {self.case} | {self.connections} | {middle('per_second'):,.0f} | {middle('p50'):.2f} |"
-            f" {middle('p99'):.2f} | {ratio:.2f} | {p99:.1f} | {share} | {failed} |"
+            f" {middle('p99'):.2f} | {ratio:.2f} | {p99:.1f} | {self.cpu_ms:.2f} | {share} | {failed} |"
         )
 
 
 HEADER = """
-| case | connections | requests/s | p50 ms | p99 ms | × bare requests/s | × bare p99 | computed | failed |
-|---|---|---|---|---|---|---|---|---|"""
+| case | connections | requests/s | p50 ms | p99 ms | × bare requests/s | × bare p99 | CPU ms | computed | failed |
+|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def compare(service: Service, bare: Service, shop: Shop, options: argparse.Namespace, folder: Path) -> Iterator[Row]:
     """All cases at one number of connections after the other, each round beside the bare route."""
+    found: dict[str, list[Measured]] = {}
+    ranked: dict[str, float] = {}
+    spent: dict[str, float] = {}
 
-    def send(to: Service, requests: Sequence[Request], connections: int, pause: float = 0.0) -> Measured:
-        return wrk(to.port, requests, to.key, connections, options.seconds, folder, pause)
+    def send(name: str, requests: Sequence[Request], connections: int, pause: float = 0.0) -> None:
+        to = bare if name == BARE else service
+        ranked_before, spent_before = 0.0 if to is bare else service.computed(), to.cpu_seconds()
+        found[name].append(wrk(to.port, requests, to.key, connections, options.seconds, folder, pause))
+        spent[name] += to.cpu_seconds() - spent_before
+        ranked[name] += 0.0 if to is bare else service.computed() - ranked_before
 
     for requests in shop.cases.values():  # what is loaded on first use is no part of any answer's time
         wrk(service.port, requests, service.key, 2, 1.0, folder)
     for connections in options.connections:
-        found: dict[str, list[Measured]] = {name: [] for name in (BARE, *shop.cases, HALF)}
-        ranked: dict[str, float] = dict.fromkeys(found, 0.0)
+        for name in (BARE, *shop.cases, HALF):
+            found[name], ranked[name], spent[name] = [], 0.0, 0.0
         for _ in range(options.rounds):
-            found[BARE].append(send(bare, shop.cases["look-up, GET"], connections))
+            send(BARE, shop.cases["look-up, GET"], connections)
             for name, requests in shop.cases.items():
-                before = service.computed()
-                found[name].append(send(service, requests, connections))
-                ranked[name] += service.computed() - before
+                send(name, requests, connections)
             full = found[LIVE][-1]
             pause = max(0.0, 2000 * connections / full.per_second - full.p50)
-            found[HALF].append(send(service, shop.cases[LIVE], connections, pause))
+            send(HALF, shop.cases[LIVE], connections, pause)
         for name, rounds in found.items():
-            sent = sum(one.per_second for one in rounds) * options.seconds
-            share = min(1.0, ranked[name] / sent) if name in shop.cases else None
-            yield Row(case=name, connections=connections, rounds=rounds, bare=found[BARE], computed=share)
+            sent = max(1.0, sum(one.per_second for one in rounds) * options.seconds)
+            share = None if name == BARE else min(1.0, ranked[name] / sent)
+            cpu = 1000 * spent[name] / sent
+            yield Row(case=name, connections=connections, rounds=rounds, bare=found[BARE], cpu_ms=cpu, computed=share)
 
 
 def measure(store: Path, options: argparse.Namespace, folder: Path) -> int:

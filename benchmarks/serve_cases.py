@@ -138,7 +138,17 @@ def wrk(port: int, requests: Sequence[Request], key: str, connections: int, seco
     )
     table.write_text("return {\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
     script.write_text(LUA % (table, key, pause, pause), encoding="utf-8")
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), f"http://127.0.0.1:{port}"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}",
+    ]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(run.stdout.splitlines()[-1])
     return Measured(found["requests"] / found["us"] * 1e6, found["p50"], found["p99"], found["failed"])
