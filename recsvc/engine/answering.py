@@ -89,11 +89,17 @@ class Engine:
             raise BundleError(f"{bundle.path} lacks {error}: another version of recsvc made it; train again") from None
 
     def warm(self) -> None:
-        """Rank once as for a visitor of today, so that no request waits for what is made at first use."""
+        """Rank once as for a visitor of today, so that no request waits for what is made at first use.
+
+        Raises BundleError when this model cannot rank.
+        """
         recommender = self.recommender
         known = np.arange(min(1, len(recommender.histories)))
         queries = recommender.queries(known)
-        recommender.rank_several(replace(queries, live=np.ones(len(known), np.bool_)), STORED)
+        try:
+            recommender.rank_several(replace(queries, live=np.ones(len(known), np.bool_)), STORED)
+        except Exception as error:  # LightGBM has errors of its own
+            raise BundleError(f"the model {self.version} cannot rank: {error}") from error
 
     @property
     def version(self) -> str:

@@ -53,7 +53,8 @@ class LiveEngine:
             version = self.registry.current()
             if self._engine is None or self._engine.version != version:
                 engine = Engine.from_bundle(self.registry.open(version))
-                engine.warm()
+                if self._engine is not None:
+                    engine.warm()
                 self._engine = engine
                 log.info("bundle loaded", extra={"version": version, "seconds": time.perf_counter() - started})
             self.problem = None
@@ -69,5 +70,12 @@ class LiveEngine:
         self._stop.set()
 
     def _follow(self) -> None:
+        # The first model serves at once and is warmed up beside; a later one before it takes over.
+        if self._engine is not None:
+            try:
+                self._engine.warm()
+            except RecsvcError as error:
+                self.problem = str(error)
+                log.error("model damaged", extra={"problem": self.problem})
         while not self._stop.wait(self._check_every):
             self.refresh()

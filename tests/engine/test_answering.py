@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.errors import BundleError
 from models.scenarios import SCENARIOS
 from recsvc.engine import Answer, Engine, Past, Query
 from tests.engine.conftest import NOW, with_catalogue
@@ -144,3 +145,12 @@ def test_the_last_order_is_the_latest_by_day(engine: Engine) -> None:
 def test_who_is_unknown_has_no_past(engine: Engine) -> None:
     assert engine.last_bought("nobody") == ()
     assert engine.past("nobody", orders=2) == Past(orders=0, items=0, since=None, last=())
+
+
+def test_a_model_that_cannot_rank_is_found_when_it_is_warmed_up(engine: Engine, ranked_engine: Engine) -> None:
+    ranked_engine.warm()
+    ranker = replace(ranked_engine.recommender.rankers["home"], text="no trees")
+    recommender = replace(engine.recommender, rankers={"home": ranker})
+    broken = Engine(engine.manifest, engine.customers, engine.catalogue, recommender, {})
+    with pytest.raises(BundleError, match="cannot rank"):
+        broken.warm()
