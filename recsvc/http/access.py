@@ -94,15 +94,18 @@ def customer_asked_for(
 ) -> str | None:
     """Whose list it is to be: the customer named, if the key reaches so far, or the one that the token stands for.
 
-    None for nobody's, which is what a token that does not hold gets. Raises ProblemError: 400 for both at once, else
-    as `require_for_customer`.
+    None for nobody's, which is what a token that does not hold gets. Raises ProblemError: 403 where the two name
+    different customers, else as `require_for_customer`.
     """
-    if customer_id is not None and token is not None:
-        detail = "customer_token stands for customer_id; send one of the two"
-        raise ProblemError(HTTPStatus.BAD_REQUEST, detail, errors=[{"parameter": "customer_token", "detail": detail}])
-    if customer_id is not None:
+    vouched = customer_of(token, service).customer_id if token is not None else None
+    if customer_id is None:
+        return vouched
+    if token is None:
         require_for_customer(granted)
-    return customer_id if token is None else customer_of(token, service).customer_id
+    elif vouched != customer_id:
+        detail = "customer_token does not stand for this customer_id; send one of the two"
+        raise ProblemError(HTTPStatus.FORBIDDEN, detail, errors=[{"parameter": "customer_token", "detail": detail}])
+    return customer_id
 
 
 def cannot_check() -> ProblemError:

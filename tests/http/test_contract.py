@@ -1,5 +1,6 @@
 """The OpenAPI document holds, and the service holds to it."""
 
+import json
 import re
 from pathlib import Path
 from threading import Thread
@@ -9,11 +10,12 @@ import pytest
 import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from openapi_pydantic import OpenAPI
 from schemathesis import GenerationMode
 from werkzeug.serving import make_server
 
+from recsvc.engine.filters import MOST_CONDITIONS, ShapeError, parse_filter
 from recsvc.http.schemas import ITEM_FIELDS, Readiness, RecommendRequest
 
 CASES = 100
@@ -29,6 +31,20 @@ def as_lines(_: Any, value: Any) -> bytes:
 def document(client: FlaskClient) -> dict[str, Any]:
     found: dict[str, Any] = client.get("/openapi.json").get_json()
     return found
+
+
+def has_too_many_conditions(case: schemathesis.Case[Any]) -> bool:
+    """Whether a filter is larger than a service bears, which no JSON schema can say of something nested."""
+    body = case.body if isinstance(case.body, dict) else {}
+    for shape in ((case.query or {}).get("filter"), body.get("filter")):
+        try:
+            parse_filter(json.loads(shape) if isinstance(shape, str) else shape)
+        except ShapeError as error:
+            if f"more than {MOST_CONDITIONS} conditions" in str(error):
+                return True
+        except ValueError:
+            pass
+    return False
 
 
 @pytest.mark.slow
@@ -62,6 +78,7 @@ def test_no_request_fails_or_is_answered_otherwise_than_documented(
     @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(case=cases)
     def ask(case: schemathesis.Case[Any]) -> None:
+        assume(mode is GenerationMode.NEGATIVE or not has_too_many_conditions(case))
         case.call_and_validate()
 
     ask()

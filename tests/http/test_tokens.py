@@ -126,8 +126,10 @@ def test_a_public_key_and_a_token_get_the_customers_own_list(
             assert answer.headers["Customer-Token-Status"] == status
             assert answer.headers["Cache-Control"] == "private, no-store"
             assert ids(answer) == expected
-    both = client.get(f"/recommend?customer_token={good}&customer_id=coffee-1", headers=server)
-    assert (both.status_code, both.get_json()["errors"][0]["parameter"]) == (400, "customer_token")
+    both = client.get(f"/recommend?customer_token={good}&customer_id=coffee-1", headers=page)
+    assert (both.status_code, ids(both)) == (200, own)
+    another = client.get(f"/recommend?customer_token={good}&customer_id=coffee-2", headers=server)
+    assert (another.status_code, another.get_json()["errors"][0]["parameter"]) == (403, "customer_token")
     revoke_key(database, key_id, now=datetime.now(UTC))
     service.keys.check_database(5)
     ended = client.get(f"/recommend?customer_token={good}", headers=page)
