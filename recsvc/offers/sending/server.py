@@ -135,12 +135,13 @@ class Connection:
             place = f"{settings.host}:{settings.port}"
             context = settings.context or ssl.create_default_context()
             try:
+                smtp: smtplib.SMTP
                 if settings.tls:
-                    smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                        settings.host, settings.port, timeout=settings.timeout, context=context
-                    )
+                    smtp = smtplib.SMTP_SSL(settings.host, settings.port, timeout=settings.timeout, context=context)
                 else:
                     smtp = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout)
+                # Held from here on, so that one who is not let in does not leave the connection open.
+                self._smtp = smtp
                 smtp.ehlo_or_helo_if_needed()
                 if not settings.tls and (settings.context is not None or not is_loopback(settings.host)):
                     smtp.starttls(context=context)
@@ -148,14 +149,16 @@ class Connection:
                 if settings.user:
                     smtp.login(settings.user, settings.password)
             except smtplib.SMTPNotSupportedError as error:
+                self._drop()
                 raise RefusedError(f"the mail server {place} lacks what is needed: {error}") from None
             except smtplib.SMTPAuthenticationError:
+                self._drop()
                 raise RefusedError(
                     f"the mail server {place} takes neither user nor password; check RECSVC_SMTP_URL"
                 ) from None
             except (OSError, smtplib.SMTPException) as error:
+                self._drop()
                 raise RefusedError(f"the mail server {place} cannot be reached: {error}") from None
-            self._smtp = smtp
         return self._smtp
 
     def close(self) -> None:
