@@ -177,7 +177,12 @@ class Connection:
 
 def _spoke(smtp: smtplib.SMTP) -> bool:
     """Whether something came from the server when nothing should: a complaint, or the end of the connection."""
-    return smtp.sock is None or bool(select.select([smtp.sock], [], [], 0)[0])
+    if smtp.sock is None:
+        return True
+    # poll, not select, which knows no more than 1,024 open files.
+    looking = select.poll()
+    looking.register(smtp.sock, select.POLLIN)
+    return bool(looking.poll(0))
 
 
 def _outcome(code: int, text: bytes) -> Outcome:
