@@ -27,6 +27,7 @@ def test_each_kind_reads_well_in_both_languages() -> None:
             "Beliebt bei Menschen mit ähnlichem Geschmack",
         ),
         "popular": ("Popular right now", "Gerade beliebt"),
+        "pinned": ("Our suggestion", "Unser Tipp"),
         "popular_category": ("Popular in “Milk”", "Beliebt in „Milch“"),
         "new": ("New in our range", "Neu im Sortiment"),
     }

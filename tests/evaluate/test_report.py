@@ -155,7 +155,7 @@ def test_a_notice_is_shown_to_whoever_reads_the_first_screen(results: Results, f
 @pytest.mark.parametrize(
     ("low", "high", "says"),
     [
-        (0.01, 0.05, "Better than every simple method"),
+        (0.01, 0.05, "On the home page better than every simple method"),
         (-0.01, 0.05, "No clear difference"),
         (-0.05, -0.01, "Worse than the best simple method"),
     ],

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 from recsvc.engine.filters import MOST_CONDITIONS, ShapeError, parse_filter
 from recsvc.http.schemas import ITEM_FIELDS, Readiness, RecommendRequest
 
-CASES = 100
+CASES = 60
 
 
 @schemathesis.serializer("application/x-ndjson")

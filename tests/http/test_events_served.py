@@ -21,8 +21,8 @@ def test_no_acknowledged_event_is_lost_or_doubled(kind: str, request: pytest.Fix
     if kind == "postgresql":
         address = sa.make_url(request.getfixturevalue("postgres_url")).set(drivername="postgresql")
         url = address.render_as_string(hide_password=False)
-    outcome = post_through_kills(tmp_path, url, n_events=2_000)
-    assert len(outcome.acknowledged) == 2_000
+    outcome = post_through_kills(tmp_path, url, n_events=1_000)
+    assert len(outcome.acknowledged) == 1_000
     assert (outcome.killed_workers, outcome.killed_services) == (3, 1)
     counts = stored_counts(tmp_path, url)
     assert {name for name, count in counts.items() if count == 1} >= outcome.acknowledged
