@@ -5,14 +5,11 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from models.flags import FLAG_WORDS
 from recsvc.plain import one_line
 
 LONGEST_ID, LONGEST_NAME, LONGEST_TIER, LONGEST_EMAIL = 500, 100, 64, 254
 MOST_POINTS = 2**31 - 1
-FLAG_WORDS = {
-    "true": True, "1": True, "yes": True, "y": True, "t": True, "ja": True, "j": True, "wahr": True,
-    "false": False, "0": False, "no": False, "n": False, "f": False, "nein": False, "falsch": False, "": False,
-}  # fmt: skip
 # The first character is a letter, a digit or '_': others are rare there, and in a table cell they begin a formula.
 _EMAIL = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{0,63}(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"

@@ -8,6 +8,7 @@ import numpy as np
 from ibis.backends.duckdb import Backend
 
 from models.errors import InputError
+from models.flags import FLAG_WORDS
 from training.data import PurchaseLines
 from training.input.cells import text_of
 from training.input.columns import match_columns, require
@@ -16,9 +17,6 @@ from training.input.files import find_files, look_at
 from training.input.readers import open_rows
 
 COLUMNS = ("customer_id", "profiling_ok")
-# What an empty cell means is the careful thing: no.
-AGREED = frozenset({"true", "1", "yes", "y", "t", "ja", "j", "wahr"})
-REFUSED = frozenset({"false", "0", "no", "n", "f", "nein", "falsch", ""})
 
 
 def read_objections(engine: Backend, location: Path) -> frozenset[str]:
@@ -38,13 +36,13 @@ def read_objections(engine: Backend, location: Path) -> frozenset[str]:
             texts = {name: text_of(table[name], f"{path}: the column '{columns[name]}'") for name in COLUMNS}
             rows = table.select(**texts).to_pyarrow()
         for customer, word in zip(rows["customer_id"].to_pylist(), rows["profiling_ok"].to_pylist(), strict=True):
-            said = (word or "").lower()
             if customer is None:
                 continue
-            if said not in AGREED | REFUSED:
+            said = FLAG_WORDS.get((word or "").lower())
+            if said is None:
                 where = f"{path}: profiling_ok of customer '{customer}'"
                 raise InputError(f"{where} is '{word}'; expected yes or no, true or false, 1 or 0")
-            agreed[customer] = said in AGREED
+            agreed[customer] = said
     return frozenset(customer for customer, said in agreed.items() if not said)
 
 
