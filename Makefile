@@ -23,7 +23,7 @@ demo: $(VENV)/.installed-demo ## train on a real grocer's purchases, then serve 
 	@$(BIN)/recsvc demo
 
 test: lint chromium ## everything CI runs: linters, types, then every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .

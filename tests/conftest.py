@@ -26,6 +26,8 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 
+LONGEST = ("test_accuracy.py",)
+
 
 def require(condition: object, missing: str) -> None:
     """Go on when `condition` holds. Without it a test fails in CI, on a person's machine it says why it is skipped."""
@@ -46,9 +48,25 @@ def pytest_configure() -> None:
     sys.addaudithook(_refuse_the_network)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's event loop stays in the main thread, and asyncio.run trips over it."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    """What takes longest comes first; a file's tests stay in one process, beside the shop that it trained.
+
+    Browser tests come last and together: Playwright's event loop stays in the main thread, and asyncio.run trips over it.
+    """
+    items.sort(key=_turn)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("browser" if _drives_a_browser(item) else item.nodeid.partition("::")[0]))
+
+
+def _turn(item: pytest.Item) -> int:
+    if _drives_a_browser(item):
+        return len(LONGEST) + 1
+    return LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+
+
+def _drives_a_browser(item: pytest.Item) -> bool:
+    return item.get_closest_marker("browser") is not None
 
 
 def _refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
