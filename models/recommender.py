@@ -25,8 +25,9 @@ from models.sources.neighbours import Neighbours
 from models.sources.popular import Popular
 from models.sources.protocol import Queries, Signals, Source
 from models.sources.repeat import Repeat
-from models.sparse import Places, Rows, row_numbers, segment_maxima, stored_where, top_of_rows
+from models.sparse import Places, Rows, row_numbers, segment_maxima, stored_where
 from models.statistics import Statistics
+from models.tops import top_of_rows
 
 KINDS: Mapping[str, type[Source]] = {
     "repeat": Repeat,

@@ -1,44 +1,94 @@
 """What sources share over scipy's sparse rows; every result of a row depends on that row alone, bit for bit."""
 
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.sparse._sparsetools import csr_matmat
 
-from models.interactions import ragged_arange
-from models.ranking import keys, positions
+from models.ranking import keys
 
 Rows = sp.csr_array
-# Values a run in the search for a row's greatest.
-RUN = 32
 
 
 def rows_of(n_rows: int, n_columns: int, row: NDArray[Any], column: NDArray[Any], value: NDArray[Any]) -> "Rows[Any]":
     """A matrix from triples whose `row` ascends; float32, columns in the order given."""
-    indptr = np.searchsorted(row, np.arange(n_rows + 1)).astype(np.int32)
-    shape = (n_rows, n_columns)
-    return sp.csr_array(
-        (value.astype(np.float32, copy=False), column.astype(np.int32, copy=False), indptr), shape=shape
+    indptr = row_bounds(n_rows, row)
+    return assembled(
+        (n_rows, n_columns), indptr, column.astype(np.int32, copy=False), value.astype(np.float32, copy=False)
     )
+
+
+def row_bounds(n_rows: int, row: NDArray[Any]) -> NDArray[np.int32]:
+    """Where each of `n_rows` rows begins and ends in an ascending `row`, shape (n_rows + 1,)."""
+    if n_rows == 1:
+        return np.array([0, len(row)], np.int32)
+    return np.searchsorted(row, np.arange(n_rows + 1)).astype(np.int32)
+
+
+def assembled(shape: tuple[int, int], indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[Any]) -> "Rows[Any]":
+    """A matrix over parts that are known to fit. scipy's constructor looks at each value, again and again in one
+    request; a copy of an empty matrix takes a hundredth of that time."""
+    matrix: Rows[Any] = copy(_empty(shape))
+    matrix.indptr, matrix.indices, matrix.data = indptr, indices, data
+    return matrix
+
+
+@lru_cache(maxsize=256)
+def _empty(shape: tuple[int, int]) -> "Rows[Any]":
+    return sp.csr_array(shape, dtype=np.float32)
+
+
+def product(left: "Rows[Any]", table: "Rows[Any]") -> "Rows[Any]":
+    """left @ table of float32, a row's terms added in the order in which they come.
+
+    scipy's own product goes through all terms once more to count what it will store; here, room for every term is
+    taken. A few long rows are what requests are made of.
+    """
+    shape = (left.shape[0], table.shape[1])
+    index = table.indices.dtype
+    most = int((table.indptr[left.indices + 1] - table.indptr[left.indices]).sum())
+    indptr = np.empty(shape[0] + 1, index)
+    indices, data = np.empty(most, index), np.empty(most, np.float32)
+    csr_matmat(
+        *shape,
+        *(part.astype(index, copy=False) for part in (left.indptr, left.indices)),
+        left.data,
+        table.indptr.astype(index, copy=False),
+        table.indices,
+        table.data,
+        indptr,
+        indices,
+        data,
+    )
+    end = indptr[-1]
+    return assembled(shape, indptr, indices[:end], data[:end])
 
 
 def row_numbers(matrix: "Rows[Any]") -> NDArray[np.int64]:
     """The row of each stored value."""
+    if matrix.shape[0] == 1:
+        return np.zeros(len(matrix.indices), np.int64)
     return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
 
 
 def with_values(matrix: "Rows[Any]", value: NDArray[Any]) -> "Rows[Any]":
     """The same places with other values; the places are shared, not copied."""
-    shaped = (value.astype(np.float32, copy=False), matrix.indices, matrix.indptr)
-    return sp.csr_array(shaped, shape=matrix.shape, copy=False)
+    return assembled(matrix.shape, matrix.indptr, matrix.indices, value.astype(np.float32, copy=False))
 
 
 def stored_where(matrix: "Rows[Any]", mask: NDArray[Any]) -> "Rows[Any]":
     """The stored values of the mask; the matrix stays as it is (scipy's eliminate_zeros works in place)."""
-    indptr = np.concatenate([[0], np.cumsum(mask)]).astype(matrix.indptr.dtype)[matrix.indptr]
-    return sp.csr_array((matrix.data[mask], matrix.indices[mask], indptr), shape=matrix.shape)
+    indices, data = matrix.indices[mask], matrix.data[mask]
+    if matrix.shape[0] == 1:
+        indptr = np.array([0, len(indices)], matrix.indptr.dtype)
+    else:
+        indptr = np.concatenate([[0], np.cumsum(mask)]).astype(matrix.indptr.dtype)[matrix.indptr]
+    return assembled(matrix.shape, indptr, indices, data)
 
 
 def row_sums(matrix: "Rows[Any]") -> NDArray[np.float64]:
@@ -67,43 +117,6 @@ def unit_rows(matrix: "Rows[Any]") -> "Rows[Any]":
     row = row_numbers(matrix)
     length = np.sqrt(np.bincount(row, matrix.data.astype(np.float64) ** 2, minlength=matrix.shape[0]))
     return with_values(matrix, matrix.data / np.maximum(length, 1e-12)[row])
-
-
-def top_of_rows(matrix: "Rows[Any]", limit: int) -> "Rows[Any]":
-    """The `limit` greatest values of each row, ties to the lower column; columns ascend in the result."""
-    if np.diff(matrix.indptr).max(initial=0) > limit:
-        matrix = stored_where(matrix, matrix.data >= _bounds(matrix, limit)[row_numbers(matrix)])
-    row, column = row_numbers(matrix), matrix.indices
-    # An integer that orders like (row, value descending); of equal values the lower column goes first.
-    bits = np.ascontiguousarray(matrix.data, np.float32).view(np.int32).astype(np.int64)
-    bits = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
-    best = np.lexsort((column, (row << 32) + (0x7FFFFFFF - bits)))
-    best = best[positions(row[best]) < limit]
-    by_column = best[np.argsort(keys(row[best], column[best]))]
-    return rows_of(*matrix.shape, row[by_column], column[by_column], matrix.data[by_column])
-
-
-def _bounds(matrix: "Rows[Any]", limit: int) -> NDArray[np.float32]:
-    """For each row a value that at least `limit` of its values reach; −∞ where the row is short.
-
-    The greatest of each run of RUN values: the limit-th greatest of these is reached by `limit` values at least. One
-    pass over the values, where sorting them would take many.
-    """
-    starts = matrix.indptr[:-1].astype(np.int64)
-    runs = np.diff(matrix.indptr).astype(np.int64) // RUN
-    bounds = np.full(matrix.shape[0], -np.inf, np.float32)
-    long = np.flatnonzero(runs >= max(limit, 1))
-    if not len(long):
-        return bounds
-    # Each run ends where the next one begins; what is left of a row, and rows in between, fall to runs of their own.
-    first = np.repeat(starts[long], runs[long]) + RUN * ragged_arange(np.zeros(len(long), np.int64), runs[long])
-    ends = starts[long] + RUN * runs[long]
-    edges = np.unique(np.concatenate([first, ends[ends < len(matrix.data)]]))
-    greatest = np.maximum.reduceat(matrix.data, edges)[np.searchsorted(edges, first)]
-    owner = np.repeat(np.arange(len(long)), runs[long])
-    descending = greatest[np.lexsort((-greatest, owner))]
-    bounds[long] = descending[np.concatenate([[0], np.cumsum(runs[long])[:-1]]) + limit - 1]
-    return bounds
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from models.features import Columns
 from models.habits import LASTING, LONG, Habits
 from models.ranking import contains, keys
 from models.sources.protocol import Queries
-from models.sparse import look_up, row_maxima, row_numbers, row_sums, rows_of, segment_maxima, top_of_rows
+from models.sparse import look_up, row_maxima, row_numbers, row_sums, rows_of, segment_maxima
+from models.tops import top_of_rows
 
 # Candidates of each signal and from the customer's own purchases.
 TAKEN = {"links": 60, "ease": 60, "orders": 60, "customers": 40}

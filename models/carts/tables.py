@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.carts.asked import Asked
 from models.catalogue import prefixed, under
-from models.sparse import Rows, row_numbers, top_of_rows
+from models.sparse import Rows, row_numbers
+from models.tops import top_of_rows
 
 Floats = NDArray[np.float32]
 # Sources over the items asked about, in the order in which they are looked through.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.catalogue import prefixed, under
 from models.habits import LASTING, LONG
 from models.sources.protocol import Queries, Signals, Source
-from models.sparse import Rows, rows_of, unit_rows
+from models.sparse import Rows, product, rows_of, unit_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Categories(Source):
         groups = habits.folded(self.category, {"weight": weight})
         row, category = groups.key >> 32, groups.key & 0xFFFFFFFF
         liking = rows_of(len(queries), self.best.shape[0], row, category, groups.values["weight"])
-        return Signals({"categories": unit_rows(liking) @ self.best})
+        return Signals({"categories": product(unit_rows(liking), self.best)})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         best = {"indptr": self.best.indptr, "indices": self.best.indices, "data": self.best.data}

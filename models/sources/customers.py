@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from models.catalogue import prefixed, under
 from models.habits import LASTING, Habits
 from models.sources.protocol import Queries, Signals, Source
-from models.sparse import Rows, row_numbers, row_sums, stored_where, top_of_rows, unit_rows, with_values
+from models.sparse import Rows, product, row_numbers, row_sums, stored_where, unit_rows, with_values
+from models.tops import top_of_rows
 
 TABLES = ("recent", "lasting", "new")
 
@@ -52,11 +53,11 @@ class Customers(Source):
 
     def score(self, queries: Queries) -> Signals:
         alike = self._alike(queries)
-        return Signals({f"customers_{name}": alike @ self.tables[name] for name in TABLES})
+        return Signals({f"customers_{name}": product(alike, self.tables[name]) for name in TABLES})
 
     def _alike(self, queries: Queries) -> "Rows[Any]":
         """Queries × members: the weights of each row's neighbours, adding up to 1; nobody is their own neighbour."""
-        found = taste(queries.habits, self.rarity) @ self.tastes
+        found = product(taste(queries.habits, self.rarity), self.tastes)
         row = row_numbers(found)
         if len(self.members):
             itself = np.equal(self.members[found.indices], queries.customer[row])

@@ -11,7 +11,7 @@ from models.catalogue import prefixed, under
 from models.habits import LASTING, SHORT
 from models.sources.item_table import ItemTable
 from models.sources.protocol import Queries, Signals, Source
-from models.sparse import rows_of
+from models.sparse import product, rows_of
 
 FAINT = 0.02
 # An item of the history is named as the reason for another one if it adds this part of the score.
@@ -53,7 +53,7 @@ class Neighbours(Source):
             some = said > (0 if name == "neighbours" else FAINT)
             pairs = habits.pairs
             asked = rows_of(len(queries), queries.n_items, pairs.row[some], pairs.item[some], said[some])
-            rows[name] = asked @ self.table.matrix
+            rows[name] = product(asked, self.table.matrix)
         return Signals(rows)
 
     def lasting(self, queries: Queries) -> NDArray[np.float32]:

@@ -6,7 +6,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.sparse import look_up, row_maxima, row_sums, rows_of, segment_maxima, top_of_rows, unit_rows, with_values
+from models.sparse import look_up, row_maxima, row_sums, rows_of, segment_maxima, unit_rows, with_values
+from models.tops import top_of_rows
 
 values = st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0, -1.0])
 dense = st.lists(st.lists(values, min_size=5, max_size=5), min_size=1, max_size=6)

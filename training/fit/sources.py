@@ -13,8 +13,9 @@ from models.sources.customers import Customers, CustomerSettings, taste
 from models.sources.neighbours import Neighbours, NeighbourSettings
 from models.sources.popular import Popular, PopularSettings
 from models.sources.repeat import Repeat, RepeatSettings
-from models.sparse import row_numbers, stored_where, top_of_rows, unit_rows, with_values
+from models.sparse import row_numbers, stored_where, unit_rows, with_values
 from models.statistics import Statistics
+from models.tops import top_of_rows
 from training.data import TrainingData
 from training.fit.cooccurrence import related_items
 

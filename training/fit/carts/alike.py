@@ -7,7 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.sparse import Rows, row_maxima, row_numbers, stored_where, top_of_rows, with_values
+from models.sparse import Rows, row_maxima, row_numbers, stored_where, with_values
+from models.tops import top_of_rows
 from training.data import TrainingData
 from training.fit.carts.content import Content
 from training.fit.carts.figures import SALES

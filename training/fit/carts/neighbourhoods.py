@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.sparse import Rows, row_numbers, rows_of, top_of_rows, unit_rows, with_values
+from models.sparse import Rows, row_numbers, rows_of, unit_rows, with_values
+from models.tops import top_of_rows
 from training.fit.carts.matrices import table_of
 from training.fit.carts.orders import Orders
 

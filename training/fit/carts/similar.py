@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from models.carts.similar import Similar, SimilarSettings
 from models.ranking import Scored, keys, positions, rank
 from models.sources.item_table import ItemTable
-from models.sparse import Rows, look_up, row_numbers, stored_where, top_of_rows, unit_rows
+from models.sparse import Rows, look_up, row_numbers, stored_where, unit_rows
+from models.tops import top_of_rows
 from training.fit.carts.alike import LEAST, SAME_CATEGORY, Alike, Shelf
 from training.fit.cooccurrence import Related
 
