@@ -52,11 +52,13 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first; a file's tests stay in one process, beside the shop that it trained.
 
-    Browser tests come last and together: Playwright's event loop stays in the main thread, and asyncio.run trips over it.
+    Browser tests come last, together: Playwright's event loop stays in the main thread, where asyncio.run trips over it.
     """
     items.sort(key=_turn)
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("browser" if _drives_a_browser(item) else item.nodeid.partition("::")[0]))
+        item.add_marker(
+            pytest.mark.xdist_group("browser" if _drives_a_browser(item) else item.nodeid.partition("::")[0])
+        )
 
 
 def _turn(item: pytest.Item) -> int:
