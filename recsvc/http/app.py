@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import ImportString, TypeAdapter
 
 from models.scenarios import SCENARIOS
+from recsvc.console import pages as console
 from recsvc.engine import LiveEngine
 from recsvc.engine.shelf import Shelf
 from recsvc.events.live import LiveEvents
@@ -87,6 +88,7 @@ def create_app(
         routes = resource.blueprint(service)
         app.register_blueprint(routes)
         app.register_blueprint(routes, name=f"v1-{routes.name}", url_prefix="/v1")
+    app.register_blueprint(console.blueprint(service))
     for name in settings.pages:
         _function(name)(app)
     if not any(rule.rule == "/" for rule in app.url_map.iter_rules()):

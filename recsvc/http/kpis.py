@@ -13,6 +13,7 @@ from recsvc.http.access import require
 from recsvc.http.problems import ProblemError
 from recsvc.http.service import Service
 from recsvc.keys import Scope
+from recsvc.measure.figures import Figures
 
 KEPT_SECONDS = 60.0  # figures of a large shop take seconds, and change little in a minute
 MOST_KEPT = 20
@@ -34,8 +35,10 @@ def blueprint(service: Service) -> Blueprint:
         given = request.args.get("days", "28")
         if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= MOST_DAYS):
             raise _refused("days", f"days is {given[:40]!r}; expected 1 to {MOST_DAYS}")
-        body = kept.read(int(given), request.args.get("campaign"))
-        return Response(body, 200, NO_STORE, content_type="application/json")
+        from recsvc.measure.written import as_json
+
+        figures = kept.figures(int(given), request.args.get("campaign"))
+        return Response(orjson.dumps(as_json(figures)), 200, NO_STORE, content_type="application/json")
 
     return routes
 
@@ -45,12 +48,11 @@ class KeptFigures:
 
     def __init__(self, service: Service) -> None:
         self._service, self._lock = service, threading.Lock()
-        self._kept: dict[tuple[int, str | None], tuple[float, bytes]] = {}
+        self._kept: dict[tuple[int, str | None], tuple[float, Figures]] = {}
 
-    def read(self, days: int, campaign: str | None) -> bytes:
-        """The figures as JSON. Raises ProblemError: 404 for an unknown campaign, 503 while the database is down."""
+    def figures(self, days: int, campaign: str | None = None) -> Figures:
+        """The figures. Raises ProblemError: 404 for an unknown campaign, 503 while the database is down."""
         from recsvc.measure.asking import ask
-        from recsvc.measure.written import as_json
 
         service = self._service
         with self._lock:
@@ -75,11 +77,10 @@ class KeptFigures:
                     str(error) if isinstance(error, RecsvcError) else "there are no figures while the database is down"
                 )
                 raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"}) from None
-            body = orjson.dumps(as_json(found))
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            self._kept[days, campaign] = time.monotonic() + KEPT_SECONDS, body
-            return body
+            self._kept[days, campaign] = time.monotonic() + KEPT_SECONDS, found
+            return found
 
 
 def _refused(name: str, detail: str) -> ProblemError:

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from flask import Request
+from limits import RateLimitItem
 from limits.storage import MemoryStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
@@ -84,6 +85,13 @@ class Quota:
             members={"violated-policies": [allowance.policy]},
             headers={**allowance.headers(), "Retry-After": str(resets_in)},
         )
+
+    def wait(self, limit: RateLimitItem, purpose: str, request: Request) -> int | None:
+        """Count a try of this address for a purpose of ours; the seconds to wait where there were too many."""
+        who = (purpose, self.address(request))
+        if self._limiter.hit(limit, *who):
+            return None
+        return max(1, round(self._limiter.get_window_stats(limit, *who)[0] - time.time()))
 
     def address(self, request: Request) -> str:
         """Where the request comes from, as the outermost of our own proxies saw it; of IPv6 the network."""
