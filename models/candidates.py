@@ -30,7 +30,7 @@ class Candidates:
     @cached_property
     def places(self) -> Places:
         """For taking their values out of matrices rows × items."""
-        return Places.of(self.shape, self.row, self.item)
+        return Places(self.shape, self.row, self.item)
 
     @classmethod
     def of(cls, habits: Habits, key: NDArray[np.int64]) -> "Candidates":

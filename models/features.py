@@ -37,9 +37,12 @@ def features(
     return {name: column.astype(np.float32, copy=False) for name, column in columns.items()}
 
 
-def matrix(columns: Columns, names: tuple[str, ...]) -> Floats:
-    """The named columns side by side, shape (n_candidates, n_names), rows contiguous."""
-    return np.stack([columns[name] for name in names], axis=1)
+def matrix(columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[Any]) -> Floats:
+    """The named columns of the chosen rows side by side, shape (n_rows, n_names)."""
+    table = np.empty((len(names), len(rows)), np.float32)
+    for place, name in enumerate(names):
+        np.take(columns[name], rows, out=table[place], mode="clip")
+    return table.T
 
 
 def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics) -> Columns:
@@ -51,7 +54,7 @@ def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics
     usual = (span + GAP_PRIOR * statistics.gap[pairs.item]) / (times - 1 + GAP_PRIOR)
     own_gap = np.where(times > 1, span / np.maximum(times - 1, 1), np.nan)
     quantity = pairs.sums(habits.history.quantity) / times
-    zero: Columns = {
+    zero = {
         "bought_brief": habits.counts[BRIEF],
         "bought_short": habits.counts[SHORT],
         "bought_long": habits.counts[LONG],
@@ -60,7 +63,7 @@ def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics
         "rate": times / np.maximum(habits.orders_since_first, 1),
         "share": habits.counts[LONG] / habits.total[pairs.row],
     }
-    missing: Columns = {
+    missing = {
         "since": since,
         "gap": usual,
         "due": since / np.maximum(usual, 1),
@@ -69,14 +72,17 @@ def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics
         "quantity": quantity,
         "place": habits.rank,
     }
-    columns = {name: _taken(candidates, value, 0.0) for name, value in zero.items()}
-    return columns | {name: _taken(candidates, value, np.nan) for name, value in missing.items()}
+    return _taken(candidates, zero, 0.0) | _taken(candidates, missing, np.nan)
 
 
-def _taken(candidates: Candidates, per_pair: NDArray[Any], otherwise: float) -> Floats:
-    if not len(per_pair):
-        return np.full(len(candidates), otherwise, np.float32)
-    return np.where(candidates.owned, per_pair[candidates.pair], otherwise).astype(np.float32)
+def _taken(candidates: Candidates, per_pair: Mapping[str, NDArray[Any]], otherwise: float) -> Columns:
+    """Values of the pairs at each candidate, `otherwise` where the row never bought it."""
+    n_pairs = len(next(iter(per_pair.values())))
+    table = np.full((len(per_pair), n_pairs + 1), otherwise, np.float32)
+    for place, value in enumerate(per_pair.values()):
+        table[place, :n_pairs] = value
+    # No pair is −1: the last one.
+    return dict(zip(per_pair, table[:, candidates.pair], strict=True))
 
 
 def _of_items(candidates: Candidates, statistics: Statistics) -> Columns:

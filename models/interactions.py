@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,16 @@ class Interactions:
     @property
     def row(self) -> NDArray[np.int64]:
         """The row of each entry."""
+        if len(self) == 1:
+            return np.zeros(len(self.item), np.int64)
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
 
     def rows(self, customers: NDArray[np.integer[Any]]) -> "Interactions":
         """The histories of these customers, in this order; −1 has an empty one."""
         if not len(self):
             return Interactions.empty(len(customers))
+        if len(customers) == 1:
+            return self._one(int(customers[0]))
         known = customers >= 0
         safe = np.where(known, customers, 0)
         starts = self.indptr[safe]
@@ -54,6 +59,14 @@ class Interactions:
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         weight = None if self.weight is None else self.weight[take]
         return Interactions(indptr, self.item[take], self.day[take], self.quantity[take], self.order[take], weight)
+
+    def _one(self, customer: int) -> "Interactions":
+        if customer < 0:
+            return Interactions.empty(1)
+        own = slice(int(self.indptr[customer]), int(self.indptr[customer + 1]))
+        weight = None if self.weight is None else self.weight[own]
+        indptr = np.array([0, own.stop - own.start], np.int64)
+        return Interactions(indptr, self.item[own], self.day[own], self.quantity[own], self.order[own], weight)
 
     def with_entries(self, row: NDArray[Any], item: NDArray[Any], day: int) -> "Interactions":
         """These histories and one more order a row: the given items, on `day`."""
@@ -130,18 +143,18 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.item)
 
-    @property
+    @cached_property
     def orders(self) -> NDArray[np.int64]:
         """In how many orders each pair was bought."""
         return np.diff(np.append(self.first, len(self.history.item)))
 
-    @property
+    @cached_property
     def last_day(self) -> NDArray[np.int32]:
         """The day each pair was last bought: entries of a pair are sorted by day."""
         days: NDArray[np.int32] = self.history.day[self.first + self.orders - 1]
         return days
 
-    @property
+    @cached_property
     def first_day(self) -> NDArray[np.int32]:
         """The day each pair was first bought."""
         return self.history.day[self.first]

@@ -119,7 +119,7 @@ class Recommender:
         """What each source may propose: *repeat* what the row bought before, the others what it did not."""
         yield Proposal("repeat", "habit", said["repeat"][1].rows["habit"], self.settings.own)
         pairs = queries.habits.pairs
-        owned = Places.of((len(queries), queries.n_items), pairs.row, pairs.item)
+        owned = Places((len(queries), queries.n_items), pairs.row, pairs.item)
         for name, (source, signals) in said.items():
             limit = self.settings.others // 2 if name == "popular" else self.settings.others
             for signal in source.proposing if name != "repeat" else ():
@@ -144,7 +144,7 @@ class Recommender:
         at = np.flatnonzero(keep)
         ranker = self.rankers.get(RANKED_BY[scenario])
         if ranker is not None:
-            score = ranker.predict(columns, at, threads=threads)
+            score = ranker.best(columns, at, candidates.row[at], threads=threads)
         else:
             score = self._baseline(self.baselines[RANKED_BY[scenario]], candidates, at, said, columns)
         row, item = candidates.row[at], candidates.item[at]

@@ -1,8 +1,7 @@
 """What sources share over scipy's sparse rows; every result of a row depends on that row alone, bit for bit."""
 
-from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,14 +31,15 @@ def row_bounds(n_rows: int, row: NDArray[Any]) -> NDArray[np.int32]:
 
 def assembled(shape: tuple[int, int], indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[Any]) -> "Rows[Any]":
     """A matrix over parts that are known to fit. scipy's constructor looks at each value, again and again in one
-    request; a copy of an empty matrix takes a hundredth of that time."""
-    matrix: Rows[Any] = copy(_empty(shape))
+    request; what an empty matrix of this shape has beside takes a twentieth of that time."""
+    matrix: Rows[Any] = sp.csr_array.__new__(sp.csr_array)
+    vars(matrix).update(vars(_empty(shape)))
     matrix.indptr, matrix.indices, matrix.data = indptr, indices, data
     return matrix
 
 
 @lru_cache(maxsize=256)
-def _empty(shape: tuple[int, int]) -> "Rows[Any]":
+def _empty(shape: tuple[int, int]) -> object:
     return sp.csr_array(shape, dtype=np.float32)
 
 
@@ -54,7 +54,7 @@ def product(left: "Rows[Any]", table: "Rows[Any]") -> "Rows[Any]":
     most = int((table.indptr[left.indices + 1] - table.indptr[left.indices]).sum())
     indptr = np.empty(shape[0] + 1, index)
     indices, data = np.empty(most, index), np.empty(most, np.float32)
-    csr_matmat(
+    csr_matmat(  # type: ignore[call-arg]  # the stubs know fewer arguments than there are
         *shape,
         *(part.astype(index, copy=False) for part in (left.indptr, left.indices)),
         left.data,
@@ -105,6 +105,8 @@ def row_maxima(matrix: "Rows[Any]") -> NDArray[np.float32]:
 
 def segment_maxima(row: NDArray[Any], value: NDArray[Any], n_rows: int) -> NDArray[np.float32]:
     """The greatest value at each row, `row` ascending; 0 where there is none above 0."""
+    if n_rows == 1:
+        return np.array([value.max(initial=0)], np.float32)
     best = np.zeros(n_rows, np.float32)
     if len(row):
         starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
@@ -121,32 +123,46 @@ def unit_rows(matrix: "Rows[Any]") -> "Rows[Any]":
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Chosen (row, column) places of a block, for taking their values out of many matrices.
+    """Chosen (row, column) places of a block of `shape`, for taking their values out of many matrices.
 
-    A dense table of place numbers costs rows × columns integers, so blocks are small; it makes each taking one pass
-    over a matrix's values, in whatever order they are stored.
+    Dense tables cost rows × columns numbers, so blocks are small; they make each taking one pass over a matrix's
+    values, in whatever order they are stored.
     """
 
-    count: int
-    number: NDArray[np.int32]
+    shape: tuple[int, int]
+    row: NDArray[Any]
+    column: NDArray[Any]
 
-    @classmethod
-    def of(cls, shape: tuple[int, int], row: NDArray[Any], column: NDArray[Any]) -> "Places":
-        number = np.full(shape, -1, np.int32)
-        number[row, column] = np.arange(len(row), dtype=np.int32)
-        return cls(len(row), number)
+    @cached_property
+    def number(self) -> NDArray[np.int32]:
+        """The number of each place, −1 where none was chosen; of the block's shape."""
+        number = np.full(self.shape, -1, np.int32)
+        number[self.row, self.column] = np.arange(len(self.row), dtype=np.int32)
+        return number
+
+    @cached_property
+    def _chosen(self) -> NDArray[np.bool_]:
+        chosen = np.zeros(self.shape, np.bool_)
+        chosen[self.row, self.column] = True
+        return chosen
 
     def take(self, matrix: "Rows[Any]") -> NDArray[np.float32]:
         """The matrix's value at each place, 0 where nothing is stored."""
+        if self.shape[0] == 1:
+            every = np.zeros(self.shape[1], np.float32)
+            every[matrix.indices] = matrix.data
+            return every[self.column]
         place = self.number[row_numbers(matrix), matrix.indices]
         found = place >= 0
-        values = np.zeros(self.count, np.float32)
+        values = np.zeros(len(self.row), np.float32)
         values[place[found]] = matrix.data[found]
         return values
 
     def hold(self, matrix: "Rows[Any]") -> NDArray[np.bool_]:
         """Which of the matrix's stored values are at one of the places."""
-        return np.greater_equal(self.number[row_numbers(matrix), matrix.indices], 0)
+        if self.shape[0] == 1:
+            return self._chosen[0][matrix.indices]
+        return self._chosen[row_numbers(matrix), matrix.indices]
 
 
 def look_up(matrix: "Rows[Any]", row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float32]:

@@ -52,7 +52,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first; a file's tests stay in one process, beside the shop that it trained.
 
-    Browser tests come last, together: Playwright's event loop stays in the main thread, where asyncio.run trips over it.
+    Browser tests come last, together: Playwright keeps an event loop in the main thread, which asyncio.run trips over.
     """
     items.sort(key=_turn)
     for item in items:

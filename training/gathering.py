@@ -1,6 +1,5 @@
 """What rankers learn from: candidates of an earlier day as rows, what was then bought as labels."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +92,7 @@ class Teachers:
             considered &= some_bought[candidates.row]
             chance = self._share(name, considered.sum() / max(teaches.sum(), 1))
             kept = np.flatnonzero(considered & (label | (self._rng.random(len(candidates)) < chance)))
-            row, table = candidates.row[kept], _taken(columns, names, kept)
+            row, table = candidates.row[kept], matrix(columns, names, kept)
             part.add(names, table, row, label[kept], self._weight[name])
             early = contains(self._window.bought, pairs[kept])
             self._into.early[name].add(names, table, row, early, self._weight[name])
@@ -104,7 +103,3 @@ class Teachers:
             expected = rows_each * len(self.customers)
             self._thinned[name] = min(1.0, TREES[name].rows / self._n_windows / expected)
         return self._thinned.get(name, 1.0)
-
-
-def _taken(columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], at: NDArray[Any]) -> NDArray[np.float32]:
-    return matrix({name: columns[name][at] for name in names}, names)

@@ -34,7 +34,7 @@ def carriers_of(
 def _best(
     asked: Asked, row: NDArray[np.int64], item: NDArray[np.int32], tables: "Sequence[Rows[Any]]"
 ) -> NDArray[np.int32]:
-    listed = Places.of((len(asked.size), asked.n_items), row, item)
+    listed = Places((len(asked.size), asked.n_items), row, item)
     parts = []
     for table in tables:
         told = Told.of(table, asked, listed)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from models.candidates import Candidates
 from models.habits import LONG, Habits
-from models.ranking import rank
 from models.sources.protocol import Queries, Signals, Source
 from models.sparse import rows_of
 
@@ -129,9 +128,9 @@ class Factors(Source):
         top = np.argpartition(scores, len(self.head) - limit, axis=1)[:, -limit:]
         value = np.take_along_axis(scores, top, axis=1) / (scale * self._scale)
         row = np.repeat(active, limit)
-        found = rank(len(queries), row, self.head[top].ravel(), value.ravel())
-        found = found.where(found.score > 0)
-        rows = rows_of(len(queries), queries.n_items, found.row, found.item, found.score)
+        item, value = self.head[top].ravel(), value.ravel()
+        some = value > 0
+        rows = rows_of(len(queries), queries.n_items, row[some], item[some], value[some])
         return Signals({"factors": rows}, {"vectors": vectors})
 
     def at(self, said: Signals, signal: str, candidates: Candidates) -> NDArray[np.float32]:

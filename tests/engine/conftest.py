@@ -41,7 +41,8 @@ def trees_over(recommender: Recommender) -> Ranker:
     names = tuple(columns)
     parameters = {"objective": "binary", "num_leaves": 7, "min_data_in_leaf": 5, "verbose": -1, "seed": 1}
     liked = (columns["times"] > 2) | (columns["neighbours"] > np.median(columns["neighbours"]))
-    dataset = lightgbm.Dataset(matrix(columns, names), liked.astype(np.int8), feature_name=list(names))
+    table = matrix(columns, names, np.arange(len(liked)))
+    dataset = lightgbm.Dataset(table, liked.astype(np.int8), feature_name=list(names))
     booster = lightgbm.train({**parameters, "num_threads": 1}, dataset, 20)
     return Ranker(booster.model_to_string(), names, np.array([0.0, 0.5, 1.0]), np.array([0.0, 0.1, 0.9]))
 

@@ -6,7 +6,18 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.sparse import look_up, row_maxima, row_sums, rows_of, segment_maxima, unit_rows, with_values
+from models.sparse import (
+    Places,
+    look_up,
+    product,
+    row_maxima,
+    row_sums,
+    rows_of,
+    segment_maxima,
+    stored_where,
+    unit_rows,
+    with_values,
+)
 from models.tops import top_of_rows
 
 values = st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0, -1.0])
@@ -26,6 +37,30 @@ def test_top_of_rows_keeps_the_greatest_and_of_equals_the_first(table: list[list
         best = sorted((-value, column) for column, value in enumerate(row) if value)[:limit]
         expected.append([row[column] if (-row[column], column) in best else 0.0 for column in range(5)])
     assert found == expected
+
+
+@given(st.integers(0, 2**32), st.integers(0, 400), st.integers(0, 70))
+def test_of_one_row_as_of_many(seed: int, stored: int, limit: int) -> None:
+    rng = np.random.default_rng(seed)
+    column, value = rng.permutation(500)[:stored], rng.integers(1, 20, stored) / 4
+    one = rows_of(1, 500, np.zeros(stored, int), column, value)
+    two = rows_of(2, 500, np.zeros(stored, int), column, value)
+    some = value > 2
+    table = sp.csr_array(sp.random_array((500, 300), density=0.05, dtype=np.float32, rng=rng))
+    places = np.sort(rng.permutation(500)[:50])
+    alone, among = (Places((n_rows, 500), np.zeros(50, int), places) for n_rows in (1, 2))
+    for mine, theirs in (
+        (top_of_rows(one, limit), top_of_rows(two, limit)),
+        (stored_where(one, some), stored_where(two, some)),
+        (product(one, table), product(two, table)),
+        (product(one, table), one @ table),
+    ):
+        assert mine.indices.tolist() == theirs.indices.tolist()
+        assert mine.data.tolist() == theirs.data.tolist()
+        assert mine.indptr[:2].tolist() == theirs.indptr[:2].tolist()
+    assert alone.take(one).tolist() == among.take(two).tolist()
+    assert alone.hold(one).tolist() == among.hold(two).tolist()
+    assert row_maxima(one).tolist() == row_maxima(two)[:1].tolist()
 
 
 @given(dense)

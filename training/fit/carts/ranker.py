@@ -83,7 +83,7 @@ class _Lesson:
         candidates = np.bincount(row)
         found = np.bincount(row, label) > 0
         kept = np.flatnonzero(found[row] & (label | (rng.random(len(row)) < SAMPLED / candidates[row])))
-        self.tables.append(matrix({name: column[kept] for name, column in columns.items()}, self.names))
+        self.tables.append(matrix(columns, self.names, kept))
         self.labels.append(label[kept])
         counts = np.bincount(row[kept])
         self.groups.append(counts[counts > 0])
