@@ -39,12 +39,18 @@ def keys() -> None:
 
 @keys.command()
 @click.option("--name", required=True, help="What it is for, so that you know it in a year.")
-@click.option("--scope", type=click.Choice([*Scope]), default=Scope.SERVER, show_default=True, help="What it may do.")
+@click.option(
+    "--scope",
+    type=click.Choice([scope.value for scope in Scope]),
+    default=Scope.SERVER.value,
+    show_default=True,
+    help="What it may do.",
+)
 @click.option(
     "--expires", metavar="WHEN", help="After 90d, 12h or 8w, or at the end of a day such as 2027-01-31 (UTC)."
 )
 @store_option
-def create(name: str, scope: Scope, expires: str | None, store: Path) -> None:
+def create(name: str, scope: str, expires: str | None, store: Path) -> None:
     """Make a key and print it: this once, for only its hash is kept.
 
     \b
