@@ -25,10 +25,14 @@ from recsvc.console.sessions import (
     name_of,
 )
 from recsvc.console.shown import Shown
+from recsvc.engine import Engine
+from recsvc.http.contract import coded
 from recsvc.http.kpis import KeptFigures
 from recsvc.http.service import Service
 from recsvc.i18n import LANGUAGES, Translator, translator
 from recsvc.measure.figures import Figures
+from recsvc.offers.lifecycle import Lifecycle
+from recsvc.offers.targeting import today_of
 
 LANGUAGE_COOKIE = "recsvc_language"
 LANGUAGE_NAMES = {"de": "Deutsch", "en": "English"}
@@ -49,6 +53,7 @@ class Desk:
     parts: tuple[str, ...]  # the pages that there are
     sessions: Sessions = field(init=False)
     kept: KeptFigures = field(init=False)
+    _stages: dict[tuple[str, int], Lifecycle] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sessions", Sessions(self.secret))
@@ -70,6 +75,14 @@ class Desk:
     def figures(self, campaign: str | None = None, days: int = 28) -> Figures:
         """What `/kpis` answers with, computed at most a minute ago. Raises ProblemError as that does."""
         return self.kept.figures(days, campaign)
+
+    def lifecycle(self, engine: Engine) -> Lifecycle:
+        """Where each customer stands today, computed once a day and model."""
+        key = engine.version, today_of(engine, self.service.clock())
+        if key not in self._stages:
+            self._stages.clear()
+            self._stages[key] = Lifecycle.of(engine.recommender.histories, key[1])
+        return self._stages[key]
 
     def visitor(self) -> "Visitor":
         """Who makes the request at hand."""
@@ -94,7 +107,7 @@ class Desk:
                 "_": words.gettext, "ngettext": words.ngettext, "lang": words.language, "shown": shown,
                 "visitor": visitor, "form_token": self.form_field(visitor), "asset": asset_address,
                 "languages": [(code, LANGUAGE_NAMES.get(code, code), _in_language(code)) for code in LANGUAGES],
-                "path": request.path, "parts": self.parts, "english": english, "say": say, **values,
+                "path": request.path, "parts": self.parts, "english": english, "say": say, "coded": coded, **values,
             }
         )  # fmt: skip
         response = Response(html, status, content_type="text/html; charset=utf-8")
@@ -137,6 +150,11 @@ class Visitor:
     def title(self) -> str:
         """As the page names who has signed in."""
         return self.words.gettext("this machine") if self.name == THIS_MACHINE else self.name or ""
+
+
+def to(address: str) -> Response:
+    """The way to another page, after something was done."""
+    return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": address, "Cache-Control": "no-store"})
 
 
 def say(sentence: str, /, **values: object) -> Markup:

@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 from limits import parse
 
 from models.errors import RecsvcError
-from recsvc.console import today
-from recsvc.console.desk import TYPES, Desk, assets, remember_language
+from recsvc.console import customers, models, today
+from recsvc.console.desk import TYPES, Desk, assets, remember_language, to
 from recsvc.console.sessions import NOBODY, PATH, THIS_MACHINE, key_of
 from recsvc.http.problems import ProblemError
 from recsvc.http.service import Service
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 TRIES = parse("10/minute")  # of keys, from one address
 OPEN_TO_ALL = ("console.sign_in", "console.enter", "console.asset")
 FOREVER = "public, max-age=31536000, immutable"
-PARTS = (today,)
+PARTS = (today, models, customers)
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -36,11 +36,6 @@ def blueprint(service: Service) -> Blueprint:
         part.add_to(routes, desk)
     _handle_errors(routes, desk)
     return routes
-
-
-def to(address: str) -> Response:
-    """The way to another page, after something was done."""
-    return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": address, "Cache-Control": "no-store"})
 
 
 def _guard(routes: Blueprint, desk: Desk) -> None:

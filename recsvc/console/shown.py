@@ -7,7 +7,8 @@ answers to programs, so that a test can hold every number of every page against 
 from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 
-from babel.dates import format_skeleton, format_timedelta
+from babel.dates import format_date as format_medium
+from babel.dates import format_timedelta
 from markupsafe import Markup
 
 from recsvc.i18n import Translator, format_date
@@ -55,7 +56,7 @@ class Shown:
     def moment(self, at: datetime | str) -> Markup:
         """'Mar 1, 2026, 04:00 UTC'."""
         known = (at if isinstance(at, datetime) else datetime.fromisoformat(at)).astimezone(UTC)
-        text = format_skeleton("yMMMdHm", known, tzinfo=UTC, locale=self.translator.locale)
+        text = f"{format_medium(known.date(), 'medium', locale=self.translator.locale)}, {known:%H:%M}"
         iso = known.isoformat(timespec="seconds")
         return Markup('<time datetime="{}">{}\N{NO-BREAK SPACE}UTC</time>').format(iso, text)
 

@@ -1,5 +1,6 @@
 """Today: what the service does now, and what wants attention."""
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,7 @@ from recsvc.events.event import TYPES
 from recsvc.http.problems import ProblemError
 from recsvc.state.live_events import events
 
+log = logging.getLogger(__name__)
 DAYS = 14
 KEPT_SECONDS = 60.0  # a busy shop has millions of events in these days
 
@@ -39,6 +41,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
         try:
             found = events_by_day(service.database, today)
         except sa.exc.SQLAlchemyError:
+            log.exception("console: today without the database")
             return None
         kept.clear()
         kept[today] = time.monotonic() + KEPT_SECONDS, found
