@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+LONGEST_ID = 512  # characters of an id of a customer, an order or an item
+
 
 @dataclass(frozen=True, eq=False)
 class StringTable:

@@ -158,4 +158,4 @@ def _opened(store: Path) -> "tuple[sa.Engine, Suppressions]":
     from recsvc.state import open_database
 
     database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
-    return database, Suppressions.open(database, os.environ.get("RECSVC_SECRET"), store)
+    return database, Suppressions.open(database, store, os.environ)

@@ -73,7 +73,7 @@ def recommend(
     wishes = _wishes(placement, config, filter_json, scenario=scenario, n=n)
     if placement is None and scenario is None and queries is not None:
         wishes["scenario"] = "complements"
-    engine = Engine.from_bundle(Registry(store).open(verify=False))
+    engine = Engine.from_bundle(Registry(store).open(verify=False), in_bulk=True)
     total: int | None
     asked: Iterable[Query]
     if queries is not None:

@@ -103,6 +103,7 @@ def serve(
         store=store,
         database_url=os.environ.get("RECSVC_DATABASE_URL"),
         secret=os.environ.get("RECSVC_SECRET"),
+        previous_secret=os.environ.get("RECSVC_SECRET_PREVIOUS"),
         host=host,
         port=port,
         workers=workers,

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from models.flags import FLAG_WORDS
+from models.strings import LONGEST_ID
 from recsvc.plain import one_line
 
-LONGEST_ID, LONGEST_NAME, LONGEST_TIER, LONGEST_EMAIL = 500, 100, 64, 254
+LONGEST_NAME, LONGEST_TIER, LONGEST_EMAIL = 100, 64, 254
+MOST_ID_BYTES = 640  # so that the link to unsubscribe fits into a line of a mail's head, which ends at 998 characters
 MOST_POINTS = 2**31 - 1
 # The first character is a letter, a digit or '_': others are rare there, and in a table cell they begin a formula.
 _EMAIL = re.compile(
@@ -34,6 +36,8 @@ def parse_customer_id(value: object) -> str:
         raise FieldError("customer_id is missing")
     if len(customer_id) > LONGEST_ID:
         raise FieldError(f"customer_id is longer than {LONGEST_ID} characters")
+    if len(customer_id.encode("utf-8", "surrogatepass")) > MOST_ID_BYTES:
+        raise FieldError(f"customer_id is longer than {MOST_ID_BYTES} bytes in UTF-8")
     if "\0" in customer_id:
         raise FieldError("customer_id holds a NUL character")
     return customer_id

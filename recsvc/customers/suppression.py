@@ -1,7 +1,7 @@
 """Addresses that are never written to. Kept as keyed hashes, so that they outlive the customer without naming them."""
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.errors import RefusedError
-from recsvc.http.signing import read_secret
+from recsvc.http.signing import read_previous_secret, read_secret
 from recsvc.state import writing
 from recsvc.state.mailing import suppressions
 
@@ -19,35 +19,39 @@ BLOCK = 1000
 
 
 class Suppressions:
-    """The list, as seen with one secret. Raises RefusedError where another secret wrote it: it would look empty."""
+    """The list, as seen with one secret, and perhaps the `previous` one. Raises RefusedError where another secret wrote
+    it: it would look empty."""
 
-    def __init__(self, database: sa.Engine, secret: bytes) -> None:
+    def __init__(self, database: sa.Engine, secret: bytes, previous: bytes | None = None) -> None:
         self._database = database
-        self._key = hmac.digest(secret, b"recsvc suppressed addresses", "sha256")
-        self._check = hmac.digest(self._key, b"check", "sha256")[:4].hex()
+        secrets = (secret,) if previous is None else (secret, previous)
+        self._keys = [hmac.digest(one, b"recsvc suppressed addresses", "sha256") for one in secrets]
+        self._check, *others = (hmac.digest(key, b"check", "sha256")[:4].hex() for key in self._keys)
         with database.connect() as connection:
-            foreign = sa.select(suppressions.c.address).where(suppressions.c.key_check != self._check).limit(1)
+            known = (self._check, *others)
+            foreign = sa.select(suppressions.c.address).where(suppressions.c.key_check.not_in(known)).limit(1)
             if connection.scalar(foreign) is not None:
                 raise RefusedError(
-                    "the suppressed addresses were written with another secret and cannot be recognised; set "
-                    "RECSVC_SECRET (or secret.key in the store) back to the one that was used before"
+                    "the suppressed addresses were written with another secret and cannot be recognised; put that one "
+                    "into RECSVC_SECRET_PREVIOUS, or set RECSVC_SECRET (or secret.key in the store) back to it"
                 )
             self._some = connection.scalar(sa.select(suppressions.c.address).limit(1)) is not None
 
     @classmethod
-    def open(cls, database: sa.Engine, secret: str | None, store: Path) -> "Suppressions":
-        """With the service's own secret."""
-        return cls(database, read_secret(secret, store))
+    def open(cls, database: sa.Engine, store: Path, environment: Mapping[str, str]) -> "Suppressions":
+        """With the service's own secrets."""
+        previous = read_previous_secret(environment.get("RECSVC_SECRET_PREVIOUS"))
+        return cls(database, read_secret(environment.get("RECSVC_SECRET"), store), previous)
 
-    def hashed(self, email: str) -> str:
-        """What an address is kept as; upper and lower case are one."""
-        return hmac.digest(self._key, email.strip().lower().encode(), "sha256").hex()
+    def hashed(self, email: str) -> list[str]:
+        """What an address is or was kept as, newest secret first; upper and lower case are one."""
+        return [hmac.digest(key, email.strip().lower().encode(), "sha256").hex() for key in self._keys]
 
     def among(self, emails: Iterable[str], connection: sa.Connection | None = None) -> set[str]:
         """Those of the addresses that are suppressed; asked inside `connection`'s transaction where one is given."""
         if not self._some and connection is None:
             return set()
-        by_hash = {self.hashed(email): email for email in emails}
+        by_hash = {hashed: email for email in emails for hashed in self.hashed(email)}
         if connection is not None:
             return self._found(connection, by_hash)
         with self._database.connect() as own:
@@ -63,9 +67,11 @@ class Suppressions:
 
     def add(self, emails: Sequence[str], reason: str, now: datetime) -> int:
         """Suppress the addresses; those already suppressed keep their reason. How many are new."""
+        known = self.among(emails)
         rows = [
-            {"address": self.hashed(email), "key_check": self._check, "reason": reason, "at": now}
+            {"address": self.hashed(email)[0], "key_check": self._check, "reason": reason, "at": now}
             for email in dict.fromkeys(emails)
+            if email not in known
         ]
         if not rows:
             return 0
@@ -79,12 +85,12 @@ class Suppressions:
 
     def reason(self, email: str) -> str | None:
         """Why an address is suppressed; None where it is not."""
-        query = sa.select(suppressions.c.reason).where(suppressions.c.address == self.hashed(email))
+        query = sa.select(suppressions.c.reason).where(suppressions.c.address.in_(self.hashed(email)))
         with self._database.connect() as connection:
             return connection.scalar(query)
 
     def lift(self, email: str) -> bool:
         """Take an address off the list; False where it was not on it."""
         with writing(self._database) as connection:
-            gone = connection.execute(sa.delete(suppressions).where(suppressions.c.address == self.hashed(email)))
+            gone = connection.execute(sa.delete(suppressions).where(suppressions.c.address.in_(self.hashed(email))))
         return gone.rowcount > 0

@@ -32,7 +32,7 @@ from recsvc.engine.happenings import asked_about, kept_back, with_happenings
 from recsvc.engine.kept import KeptAnswers
 from recsvc.engine.lenses import Lens, Lenses
 from recsvc.engine.past import Past, newest_orders, past_of
-from recsvc.engine.products import Products
+from recsvc.engine.products import MOST_KEPT, MOST_KEPT_IN_BULK, Products
 from recsvc.engine.query import Answer, Query
 from recsvc.engine.rules import Rules, rules_at
 from recsvc.engine.shaping import Shape
@@ -40,7 +40,7 @@ from recsvc.engine.sieve import Sieve
 from recsvc.engine.stream import INSTEAD, OWN, PINNED, POPULAR, Lists, Stream
 from recsvc.engine.wording import answered_items
 
-BLOCK = 64
+BLOCK, BLOCK_IN_BULK = 64, 512  # queries answered at once
 NO_WISHES = Query()
 
 
@@ -54,6 +54,7 @@ class Engine:
         catalogue: Catalogue,
         recommender: Recommender,
         stored: dict[str, StoredLists],
+        in_bulk: bool = False,
     ) -> None:
         self.manifest = manifest
         self.customers = customers
@@ -63,7 +64,8 @@ class Engine:
         popular = recommender.sources["popular"]
         assert isinstance(popular, Popular)
         self._popular = popular
-        self._products = Products(catalogue)
+        self._block = BLOCK_IN_BULK if in_bulk else BLOCK
+        self._products = Products(catalogue, MOST_KEPT_IN_BULK if in_bulk else MOST_KEPT)
         columns = Columns(catalogue)
         self._lenses = Lenses(columns, popular.sales)
         self._paths = Paths(catalogue)
@@ -74,8 +76,8 @@ class Engine:
         self.rankings = 0  # queries that no stored list could answer, for the metrics
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle) -> "Engine":
-        """Raises BundleError when the bundle lacks a part."""
+    def from_bundle(cls, bundle: Bundle, *, in_bulk: bool = False) -> "Engine":
+        """Work on all customers, `in_bulk`, takes more memory. Raises BundleError when the bundle lacks a part."""
         arrays = bundle.arrays
         try:
             return cls(
@@ -84,6 +86,7 @@ class Engine:
                 Catalogue.from_arrays(under(arrays, "catalogue")),
                 Recommender.from_bundle(bundle),
                 {name: StoredLists.from_arrays(under(arrays, f"lists.{name}")) for name in STORED},
+                in_bulk=in_bulk,
             )
         except (KeyError, TypeError) as error:
             raise BundleError(f"{bundle.path} lacks {error}: another version of recsvc made it; train again") from None
@@ -119,7 +122,7 @@ class Engine:
     def recommend_many(self, queries: Iterable[Query], *, now: datetime) -> Iterator[Answer]:
         """Answers in the order of the queries, computed block by block."""
         waiting = iter(queries)
-        while block := list(islice(waiting, BLOCK)):
+        while block := list(islice(waiting, self._block)):
             yield from self._answer_block(block, now)
 
     def _answer_block(self, block: Sequence[Query], now: datetime) -> list[Answer]:

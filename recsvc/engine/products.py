@@ -7,15 +7,17 @@ from numpy.typing import NDArray
 
 from models.catalogue import Catalogue, Product
 
-# A product takes about 2 KB; what a shop sells most stays, and a worker's memory stays small.
-MOST_KEPT = 10_000
+# A product takes about 2 KB; what a shop sells most stays, and a worker's memory stays small. Work on all customers,
+# which comes across the whole catalogue again and again, keeps more.
+MOST_KEPT, MOST_KEPT_IN_BULK = 10_000, 100_000
 
 
 class Products:
     """Keeps products once made. A sale that begins or ends makes another product of an item."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, most: int = MOST_KEPT) -> None:
         self._catalogue = catalogue
+        self._most = most
         self._kept: dict[int, Product] = {}
 
     def take(self, items: NDArray[Any], now: float) -> list[Product]:
@@ -33,7 +35,7 @@ class Products:
         product = self._kept.get(key)
         if product is None:
             product = self._catalogue.product(key // 2, now)
-            if len(self._kept) >= MOST_KEPT:
+            if len(self._kept) >= self._most:
                 self._kept.clear()
             self._kept[key] = product
         return product

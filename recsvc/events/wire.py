@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from models.strings import LONGEST_ID
 from recsvc.events.event import TYPES
 
-LONGEST_ID = 512  # as training takes them
 MOST_EVENTS = 1_000
 MOST_ITEMS = 200
 LONGEST_RECOMMENDATION = 4_096

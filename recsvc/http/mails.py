@@ -15,7 +15,7 @@ from recsvc.engine import Engine
 from recsvc.http.access import require
 from recsvc.http.problems import ProblemError
 from recsvc.http.service import Service
-from recsvc.http.signing import read_secret
+from recsvc.http.signing import read_previous_secret, read_secret
 from recsvc.i18n import LANGUAGES
 from recsvc.keys import Scope
 from recsvc.offers.campaign import Campaign
@@ -40,9 +40,10 @@ MAIL_POLICY = "default-src 'none'; img-src https: http:; style-src 'unsafe-inlin
 def blueprint(service: Service) -> Blueprint:
     """The routes."""
     routes = Blueprint("mails", __name__)
-    secret = read_secret(service.settings.secret, service.settings.store)
-    tokens, folder = MailTokens(secret), CampaignFolder(service.settings.store)
-    runs = _Runs(service, secret)
+    settings = service.settings
+    secret, previous = read_secret(settings.secret, settings.store), read_previous_secret(settings.previous_secret)
+    tokens, folder = MailTokens(secret, previous), CampaignFolder(settings.store)
+    runs = _Runs(service, secret, previous)
 
     @routes.get("/offers/<path:customer_id>")
     def offer_of(customer_id: str) -> Response:
@@ -88,8 +89,8 @@ def blueprint(service: Service) -> Blueprint:
 class _Runs:
     """Campaigns put together with the model, kept for a minute: stages and price claims are not made each time."""
 
-    def __init__(self, service: Service, secret: bytes) -> None:
-        self._service, self._secret = service, secret
+    def __init__(self, service: Service, secret: bytes, previous: bytes | None) -> None:
+        self._service, self._secret, self._previous = service, secret, previous
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str | None], tuple[float, Campaign, Engine, Run]] = {}
 
@@ -116,7 +117,7 @@ class _Runs:
         with self._lock:
             run = Run.of(
                 campaign, engine, self._service.database, self._secret, now=self._service.clock(), locale=locale,
-                recording=False,
+                recording=False, previous_secret=self._previous,
             )  # fmt: skip
             self._kept[key] = (now, campaign, engine, run)
         return run

@@ -23,7 +23,7 @@ from models.errors import RefusedError
 from models.registry import Registry
 from recsvc.http.limit import PUBLIC, SERVER, parse_limit
 from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
-from recsvc.http.signing import read_secret
+from recsvc.http.signing import read_previous_secret, read_secret
 from recsvc.http.supervisor import BACKLOG, Drain, Supervisor
 from recsvc.keys import list_keys, usable
 from recsvc.state import DatabaseError, open_database
@@ -51,6 +51,7 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
         settings.store.mkdir(parents=True, exist_ok=True)
         check_access(settings, say)
         read_secret(settings.secret, settings.store)
+        read_previous_secret(settings.previous_secret)
         for limit, name in ((settings.public_limit, PUBLIC), (settings.server_limit, SERVER)):
             parse_limit(limit, name)
         if Registry(settings.store).current() is None:

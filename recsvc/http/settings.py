@@ -21,7 +21,8 @@ class ServeSettings:
     """How one service runs; the same for all its workers, and picklable, so that each of them gets it.
 
     `pages` names functions, as 'module:function', that add their own routes to the Flask application: the demo's shop
-    window. `secret` signs recommendation ids; without one a file in the store holds it. `origins` are the sites whose
+    window. `secret` signs recommendation ids; without one a file in the store holds it; links of the
+    `previous_secret` still work. `origins` are the sites whose
     pages may ask; `public_limit` and `server_limit` are how often a key of that scope may, and `proxies` is how many
     proxies of the shop's stand in front (`recsvc.http.quota`).
     """
@@ -29,6 +30,7 @@ class ServeSettings:
     store: Path
     database_url: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
+    previous_secret: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1

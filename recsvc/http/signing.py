@@ -44,6 +44,12 @@ class Recommendation:
         return self.items.index(wanted) if wanted in self.items else None
 
 
+def packed(item_ids: Iterable[str]) -> bytes:
+    """Items as an id holds them: eight bytes each."""
+    hashes = [hash_item(item_id) for item_id in item_ids]
+    return struct.pack(f"<{len(hashes)}Q", *hashes)
+
+
 class Signer:
     """Makes and reads recommendation ids. `scenarios` may only grow at its end: ids hold places in it."""
 
@@ -53,16 +59,15 @@ class Signer:
         self._scenarios = scenarios
 
     def sign(
-        self, model_version: str, scenario: str, at: datetime, item_ids: Iterable[str], *, placement: str = "",
+        self, model_version: str, scenario: str, at: datetime, items: Iterable[str] | bytes, *, placement: str = "",
         arms: Iterable[tuple[str, str]] = (),
     ) -> str:  # fmt: skip
-        """About 60 characters and 11 an item, safe in an address."""
-        hashes = [hash_item(item_id) for item_id in item_ids]
+        """About 60 characters and 11 an item, safe in an address; `items` are ids, or `packed` ones."""
         version = model_version.encode()
         label = "\0".join((placement, *(part for arm in arms for part in arm))).encode()
         place = self._scenarios.index(scenario)
         head = HEAD.pack(LAYOUT, int(at.timestamp()), place, len(version), len(label))
-        payload = head + version + label + struct.pack(f"<{len(hashes)}Q", *hashes)
+        payload = head + version + label + (items if isinstance(items, bytes) else packed(items))
         mac = hmac.digest(self._key, payload, "sha256")[:MAC_BYTES]
         return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode()
 
@@ -137,6 +142,21 @@ def read_secret(given: str | None, store: Path) -> bytes:
             f"{place} is damaged: {len(secret)} bytes; remove it and a new one is made at the next start"
         )
     return secret
+
+
+def read_previous_secret(given: str | None) -> bytes | None:
+    """The secret before this one, whose links and suppressed addresses are still known; None where there is none.
+
+    Raises SettingsError for one that is too short to have been a secret.
+    """
+    if not given:
+        return None
+    if len(given) < SHORTEST_SECRET:
+        raise SettingsError(
+            f"RECSVC_SECRET_PREVIOUS has {len(given)} characters, but a secret has {SHORTEST_SECRET} or more; leave it "
+            "empty where there was none"
+        )
+    return given.encode()
 
 
 def _make_secret(place: Path) -> None:

@@ -15,7 +15,7 @@ from models.errors import InputError
 from recsvc.customers.consent import object_to_mail
 from recsvc.http.problems import ProblemError
 from recsvc.http.service import Service
-from recsvc.http.signing import read_secret
+from recsvc.http.signing import read_previous_secret, read_secret
 from recsvc.i18n import LANGUAGES, Translator, translator
 from recsvc.offers.tokens import MailTokens
 
@@ -26,7 +26,8 @@ SOURCE = "unsubscribe link"
 def blueprint(service: Service) -> Blueprint:
     """The routes; they need no key, no cookie and no model, and may be asked any number of times."""
     routes = Blueprint("unsubscribe", __name__)
-    tokens = MailTokens(read_secret(service.settings.secret, service.settings.store))
+    settings = service.settings
+    tokens = MailTokens(read_secret(settings.secret, settings.store), read_previous_secret(settings.previous_secret))
     templates = Environment(loader=PackageLoader("recsvc.http"), autoescape=select_autoescape(default=True))
     page = templates.get_template("unsubscribe.html")
     style = templates.get_template("unsubscribe.css").render()

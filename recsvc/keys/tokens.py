@@ -13,13 +13,13 @@ from enum import StrEnum
 
 import jwt
 
+from models.strings import LONGEST_ID
 from recsvc.keys.records import ApiKey, Scope
 
 ALGORITHM = "HS256"
 SKEW = timedelta(seconds=60)  # by which the shop's clock and ours may differ
 LONGEST_LIFE = timedelta(hours=24)  # a page is made anew, and with it its token
 LONGEST_TOKEN = 2_048
-LONGEST_ID = 512
 
 
 class TokenStatus(StrEnum):

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Template, TemplateError
@@ -152,12 +153,18 @@ def _block(slot: OfferSlot, items: Sequence[OfferItem]) -> Block:
 
 
 def _tile(item: OfferItem) -> Tile:
-    label = shortened(item.category or item.title, LONGEST_LABEL)
-    color, ink = TILE_COLOURS[zlib.crc32(label.encode()) % len(TILE_COLOURS)]
+    title, label, color, ink = _shown(item.title, item.category)
     return Tile(
-        shortened(item.title, LONGEST_TITLE), item.price, item.lowest, item.percent, item.unit_price, item.reason,
-        item.image, item.link, label, color, ink,
+        title, item.price, item.lowest, item.percent, item.unit_price, item.reason, item.image, item.link, label,
+        color, ink,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=20_000)
+def _shown(title: str, category: str) -> tuple[str, str, str, str]:
+    label = shortened(category or title, LONGEST_LABEL)
+    color, ink = TILE_COLOURS[zlib.crc32(label.encode()) % len(TILE_COLOURS)]
+    return shortened(title, LONGEST_TITLE), label, color, ink
 
 
 def _translated(source: str, language: str, *, escape: bool) -> str:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from math import nan
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferItem:
+class OfferItem(NamedTuple):
     """`price` is as the locale writes it, `amount` the number; '' and None where none is known. `image` may be ''.
 
     `lowest` is the lowest price of the 30 days before a reduction, as the locale writes it, and `percent` what is off

@@ -45,9 +45,10 @@ class Run:
     @classmethod
     def of(
         cls, campaign: Campaign, engine: Engine, database: sa.Engine, secret: bytes, *, now: datetime,
-        locale: str | None = None, recording: bool = True,
+        locale: str | None = None, recording: bool = True, previous_secret: bytes | None = None,
     ) -> "Run":  # fmt: skip
-        """`locale` writes to everybody in that language; with `recording`, today's prices enter the history.
+        """`locale` writes to everybody in that language; with `recording`, today's prices enter the history;
+        addresses that were suppressed under the `previous_secret` stay so.
 
         Raises InputError or SettingsError for a campaign that this model or these customers cannot fill.
         """
@@ -69,7 +70,7 @@ class Run:
             now=now,
             maker=maker,
             targeting=Targeting(campaign.audience, engine, now=now),
-            suppressions=Suppressions(database, secret),
+            suppressions=Suppressions(database, secret, previous_secret),
             tokens=tokens,
             similar=similar,
             chooser=BenefitChooser(campaign, engine, tokens, now=now) if campaign.benefit.file else None,

@@ -5,6 +5,7 @@ is allowed is a list of syntax, checked when the template is compiled, so that a
 """
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
@@ -25,7 +26,7 @@ _SYNTAX = (
 class MailEnvironment(ImmutableSandboxedEnvironment):
     """Compiles checked templates; a name that does not exist is an error, not an empty place in the mail.
 
-    `plain` are the classes of the values handed in: records, of which every public attribute may be read.
+    `plain` are the classes of the values handed in: dataclasses, of which every field may be read.
     """
 
     def __init__(self, *, autoescape: bool, plain: tuple[type, ...] = ()) -> None:
@@ -33,14 +34,15 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
             autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, extensions=()
         )
         self.globals.clear()
-        self._plain = frozenset(plain)
+        self._readable = {kind: frozenset(name.name for name in fields(kind)) for kind in plain}
         self.filters = {name: self.filters[name] for name in FILTERS}
         self.tests = {name: self.tests[name] for name in TESTS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         # The sandbox asks a dozen questions at each look at a value; those given to a mail have nothing to hide.
-        if type(obj) in self._plain and not attribute.startswith("_"):
-            return getattr(obj, attribute) if hasattr(obj, attribute) else self.undefined(obj=obj, name=attribute)
+        readable = self._readable.get(type(obj))
+        if readable is not None and attribute in readable:
+            return getattr(obj, attribute)
         return super().getattr(obj, attribute)
 
     def compile_mail(self, source: str, name: str) -> Template:

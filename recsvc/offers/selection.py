@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from math import nan
@@ -11,15 +10,14 @@ from models.scenarios import RANKED_BY
 from recsvc.customers.consent import EXISTING_CUSTOMER
 from recsvc.customers.table import Customer
 from recsvc.engine import Answer, AnsweredItem, Engine, Query
-from recsvc.i18n import format_price, translator
+from recsvc.i18n import translator
 from recsvc.offers.campaign import Campaign, Slot
-from recsvc.offers.links import web_url
-from recsvc.offers.offer import Offer, OfferItem, OfferSlot
+from recsvc.offers.offer import Offer, OfferSlot
 from recsvc.offers.prices import Claims
+from recsvc.offers.showing import ShownItems
 from recsvc.offers.similar_goods import SimilarGoods
 from recsvc.offers.targets import Targets
-from recsvc.offers.tokens import MailTokens
-from recsvc.offers.unit_price import unit_price
+from recsvc.offers.tokens import MailTokens, last_click_day
 from recsvc.offers.wording import default_greeting, default_heading, fill
 from recsvc.plain import one_line
 
@@ -48,13 +46,13 @@ class OfferMaker:
         self.now = now
         self.locale = locale
         self._tokens = tokens if campaign.sender.service_url else None
-        self._claims = claims
         self._similar = similar
+        self._click_day = last_click_day(now)
         self._service = campaign.sender.service_url.rstrip("/")
         # Of these lists the scores are probabilities of a purchase.
         rankers = engine.recommender.rankers
         self._calibrated = {scenario for scenario, ranker in RANKED_BY.items() if ranker in rankers}
-        self._targets = Targets(campaign)
+        self._shown = ShownItems(Targets(campaign), claims)
 
     def offers(self, customers: Iterable[Customer]) -> Iterator[Offer]:
         """One offer a customer, in order; one without any items where no slot could be filled."""
@@ -104,6 +102,7 @@ class OfferMaker:
         words = translator(locale)
         taken: set[str] = set()
         slots: list[OfferSlot] = []
+        counted, shown = customer.tracking_ok and self._tokens is not None, 0
         if customer.email_basis == EXISTING_CUSTOMER and self._similar is not None:
             answers = [self._similar.only(customer.customer_id, answer) for answer in answers]
         for slot, answer in zip(self.campaign.slots, answers, strict=True):
@@ -112,9 +111,14 @@ class OfferMaker:
             chosen = self._choose(slot, answer, taken, personal=customer.profiling_ok)
             calibrated = customer.profiling_ok and slot.scenario in self._calibrated
             items = tuple(
-                self._item(slot, item, locale, item.score if calibrated and item.source != answer.fallback else nan)
-                for item in chosen
-            )
+                self._shown.make(
+                    item, slot.name, locale,
+                    chance=item.score if calibrated and item.source != answer.fallback else nan,
+                    link=self._click(customer.customer_id, item, slot.name, place) if counted else None,
+                )
+                for place, item in enumerate(chosen, shown + 1)
+            )  # fmt: skip
+            shown += len(items)
             if customer.profiling_ok:
                 heading = slot.heading_in(words.language) or default_heading(slot.scenario, words)
                 scenario, fallback = slot.scenario, answer.fallback if items else None
@@ -123,8 +127,6 @@ class OfferMaker:
                 heading = "" if any(earlier.items for earlier in slots) else default_heading("popular", words)
                 scenario, fallback = "popular", None
             slots.append(OfferSlot(name=slot.name, scenario=scenario, heading=heading, fallback=fallback, items=items))
-        if customer.tracking_ok and self._tokens is not None:
-            slots = self._with_clicks(customer.customer_id, slots)
         texts = self.campaign.texts[words.language]
         first = next((slot.items[0].title for slot in slots if slot.items), "")
         usual, usual_without_name = default_greeting(words)
@@ -150,18 +152,14 @@ class OfferMaker:
             agreed=customer.email_basis != EXISTING_CUSTOMER,
         )
 
-    def _with_clicks(self, customer_id: str, slots: list[OfferSlot]) -> list[OfferSlot]:
-        """The same with links that lead over the service, for a reader who agreed that clicks are counted."""
+    def _click(self, customer_id: str, item: AnsweredItem, slot: str, place: int) -> str:
+        """A link over the service, for a reader who agreed that clicks are counted; `place` from 1."""
         assert self._tokens is not None
-        head, place, counted = self.campaign.head, 0, []
-        for slot in slots:
-            items = []
-            for item in slot.items:
-                place += 1
-                token = self._tokens.click(head.id, head.edition, customer_id, item.item_id, slot.name, place, self.now)
-                items.append(replace(item, link=f"{self._service}/c/{token}"))
-            counted.append(replace(slot, items=tuple(items)))
-        return counted
+        head = self.campaign.head
+        token = self._tokens.click(
+            head.id, head.edition, customer_id, item.product.item_id, slot, place, self._click_day
+        )
+        return f"{self._service}/c/{token}"
 
     def _unsubscribe_url(self, customer_id: str) -> str:
         """The reader's own link, which one click obeys; without a service the shop's page."""
@@ -187,25 +185,3 @@ class OfferMaker:
             if len(chosen) == slot.n:
                 break
         return chosen
-
-    def _item(self, slot: Slot, item: AnsweredItem, locale: str, chance: float) -> OfferItem:
-        product = item.product
-        amount = product.price if product.sale_price is None else product.sale_price
-        claim = self._claims.of(product.item_id) if self._claims is not None and amount is not None else None
-        measure = product.unit_pricing_measure
-        return OfferItem(
-            item_id=product.item_id,
-            title=one_line(product.title),
-            price="" if amount is None else format_price(amount, product.currency, locale),
-            amount=amount,
-            currency=product.currency,
-            image=web_url(product.image_link) if product.image_link else "",
-            link=self._targets.of(slot.name, product.item_id, product.link),
-            category=one_line(product.product_type.rpartition(">")[2]),
-            reason=item.reason,
-            source=item.source,
-            lowest="" if claim is None else format_price(claim.lowest, product.currency, locale),
-            percent=0 if claim is None else claim.percent,
-            unit_price=unit_price(amount, product.currency, measure, locale) if amount and measure else "",
-            chance=chance,
-        )

@@ -23,20 +23,24 @@ class Targets:
         """The item's page, marked with campaign and slot, and with nothing about the reader."""
         cached = self._links.get((item_id, slot))
         if cached is None:
-            settings = self._campaign.link
-            parameters = {
-                "utm_source": settings.utm_source,
-                "utm_medium": settings.utm_medium,
-                "utm_campaign": settings.utm_campaign or self._campaign.id,
-                "utm_content": settings.utm_content or slot,
-                "utm_term": settings.utm_term,
-            }
-            target = product_link(link, item_id, settings.product_url, self._campaign.sender.shop_url)
-            cached = with_parameters(target, {key: value for key, value in parameters.items() if value})
+            campaign = self._campaign
+            target = product_link(link, item_id, campaign.link.product_url, campaign.sender.shop_url)
+            cached = with_parameters(target, self._marks(slot))
             if len(self._links) >= MOST_CACHED:
                 self._links.clear()
             self._links[item_id, slot] = cached
         return cached
+
+    def _marks(self, slot: str) -> dict[str, str]:
+        settings = self._campaign.link
+        parameters = {
+            "utm_source": settings.utm_source,
+            "utm_medium": settings.utm_medium,
+            "utm_campaign": settings.utm_campaign or self._campaign.id,
+            "utm_content": settings.utm_content or slot,
+            "utm_term": settings.utm_term,
+        }
+        return {key: value for key, value in parameters.items() if value}
 
 
 class CampaignFolder:

@@ -16,7 +16,7 @@ import orjson
 from models.errors import InputError
 
 NONCE_BYTES = 12
-LONGEST_TOKEN = 1_500
+LONGEST_TOKEN = 4_000  # of a click, with the longest ids that there may be
 CLICK_DAYS = 400  # a mail older than that leads to the shop's start page
 
 
@@ -34,11 +34,12 @@ class Click:
 
 
 class MailTokens:
-    """Makes and reads the tokens of one secret."""
+    """Makes the tokens of one secret, and reads these and those of the `previous` one."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._unsubscribe = _Sealer(secret, b"recsvc unsubscribe link")
-        self._click = _Sealer(secret, b"recsvc click link")
+    def __init__(self, secret: bytes, previous: bytes | None = None) -> None:
+        secrets = (secret,) if previous is None else (secret, previous)
+        self._unsubscribe, *self._older_unsubscribe = (_Sealer(one, b"recsvc unsubscribe link") for one in secrets)
+        self._click, *self._older_click = (_Sealer(one, b"recsvc click link") for one in secrets)
         self._code = hmac.digest(secret, b"recsvc benefit code", "sha256")
 
     def unsubscribe(self, customer_id: str) -> str:
@@ -47,24 +48,42 @@ class MailTokens:
 
     def read_unsubscribe(self, token: str) -> str:
         """The customer's id. Raises InputError for a token that this service has not made."""
-        return self._unsubscribe.open(token).decode()
+        return _opened(token, self._unsubscribe, *self._older_unsubscribe).decode()
 
     def click(
-        self, campaign_id: str, edition: str, customer_id: str, item_id: str, slot: str, place: int, now: datetime
+        self, campaign_id: str, edition: str, customer_id: str, item_id: str, slot: str, place: int, expires: int
     ) -> str:
-        """A token for one item's link."""
-        expires = int((now + timedelta(days=CLICK_DAYS)).timestamp()) // 86_400
+        """A token for one item's link, counted until the day `expires` (last_click_day)."""
         return self._click.seal(orjson.dumps([campaign_id, edition, customer_id, item_id, slot, place, expires]))
 
     def read_click(self, token: str) -> Click:
         """Raises InputError for a token that this service has not made; one that is too old is still read."""
-        fields = orjson.loads(self._click.open(token))
+        fields = orjson.loads(_opened(token, self._click, *self._older_click))
         return Click(*fields)
 
     def code(self, benefit_id: str, campaign_id: str, edition: str, customer_id: str) -> str:
         """A voucher code of 10 letters and digits that only this customer has; the same each time."""
         named = orjson.dumps([benefit_id, campaign_id, edition, customer_id])
         return base64.b32encode(hmac.digest(self._code, named, "sha256"))[:10].decode()
+
+
+def last_click_day(now: datetime) -> int:
+    """Until when the clicks of a mail made `now` are counted, in days since 1970."""
+    return int((now + timedelta(days=CLICK_DAYS)).timestamp()) // 86_400
+
+
+def _opened(token: str, *sealers: "_Sealer") -> bytes:
+    try:
+        if len(token) > LONGEST_TOKEN:
+            raise ValueError
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    for sealer in sealers:
+        text = sealer.open(raw)
+        if text is not None:
+            return text
+    raise InputError("this link is damaged; it is not one of ours")
 
 
 class _Sealer:
@@ -76,17 +95,11 @@ class _Sealer:
         nonce = hmac.digest(self._sign, text, "sha256")[:NONCE_BYTES]
         return base64.urlsafe_b64encode(nonce + self._stream(nonce, text)).rstrip(b"=").decode()
 
-    def open(self, token: str) -> bytes:
-        try:
-            if len(token) > LONGEST_TOKEN:
-                raise ValueError
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise InputError("this link is damaged; it is not one of ours") from None
+    def open(self, raw: bytes) -> bytes | None:
+        """What was sealed; None where this secret has not sealed it."""
         nonce, text = raw[:NONCE_BYTES], self._stream(raw[:NONCE_BYTES], raw[NONCE_BYTES:])
-        if not hmac.compare_digest(hmac.digest(self._sign, text, "sha256")[:NONCE_BYTES], nonce):
-            raise InputError("this link is damaged; it is not one of ours")
-        return text
+        signed = hmac.digest(self._sign, text, "sha256")[:NONCE_BYTES]
+        return text if hmac.compare_digest(signed, nonce) else None
 
     def _stream(self, nonce: bytes, text: bytes) -> bytes:
         key = hashlib.shake_256(self._hide + nonce).digest(len(text))

@@ -60,8 +60,7 @@ def write_letter(
     def shown(item: OfferItem) -> OfferItem:
         place = engine.catalogue.items.find(item.item_id)
         category = texts[place] if place >= 0 else ""
-        return replace(
-            item,
+        return item._replace(
             title=readable_title(item.title, category),
             category=readable_category(category),
             reason=readable_reason(item.reason),

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
+from models.strings import LONGEST_ID
 from recsvc.i18n import LANGUAGES, Translator, translator
 
 LARGEST_CART = 20
-LONGEST_ID = 500
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ def test_the_last_row_of_a_customer_holds(database: sa.Engine, tmp_path: Path) -
     ("row", "reason"),
     [
         (",a@b.example,,,1,1,1,,", "customer_id is missing"),
-        ("x" * 501 + ",,,,,,,,", "customer_id is longer than 500 characters"),
+        ("x" * 513 + ",,,,,,,,", "customer_id is longer than 512 characters"),
         ("c1,nobody,,,1,1,1,,", "email is not an e-mail address"),
         ("c1,=1+1@b.example,,,1,1,1,,", "email is not an e-mail address"),
         ('c1,"a@b.example\r\nBcc: x@y.example",,,1,1,1,,', "email is not an e-mail address"),

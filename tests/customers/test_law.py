@@ -107,8 +107,18 @@ def test_suppress_says_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...],
 def test_another_secret_does_not_make_the_list_look_empty(database: sa.Engine) -> None:
     Suppressions(database, SECRET).add(["kim@mail.example"], "unsubscribe", NOW)
     assert Suppressions(database, SECRET).among(["Kim@Mail.example", "sam@mail.example"]) == {"Kim@Mail.example"}
-    with pytest.raises(RefusedError, match="set RECSVC_SECRET .* back to the one that was used before"):
+    with pytest.raises(RefusedError, match="put that one into RECSVC_SECRET_PREVIOUS, or set RECSVC_SECRET"):
         Suppressions(database, b"another secret of the tests")
+
+
+def test_with_the_previous_secret_beside_it_a_new_one_knows_the_list(database: sa.Engine) -> None:
+    Suppressions(database, SECRET).add(["kim@mail.example"], "unsubscribe", NOW)
+    renewed = Suppressions(database, b"another secret of the tests", SECRET)
+    assert renewed.among(["Kim@Mail.example", "sam@mail.example"]) == {"Kim@Mail.example"}
+    assert renewed.add(["kim@mail.example", "sam@mail.example"], "hard_bounce", NOW) == 1
+    assert (renewed.reason("kim@mail.example"), renewed.reason("sam@mail.example")) == ("unsubscribe", "hard_bounce")
+    assert Suppressions(database, b"another secret of the tests", SECRET).lift("kim@mail.example")
+    assert renewed.among(["kim@mail.example"]) == set()
 
 
 def test_who_never_agreed_but_bought_is_offered_similar_goods_only(

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from recsvc.customers.consent import consent_log
 from recsvc.customers.table import find_customers
 from recsvc.keys import Scope
-from recsvc.offers.tokens import MailTokens
+from recsvc.offers.tokens import MailTokens, last_click_day
 from recsvc.state.mailing import mail_clicks
 from tests.conftest_shop import run_recsvc
 from tests.http.conftest import SECRET, MakeKey
@@ -78,8 +78,8 @@ def test_somebody_unknown_is_unsubscribed_too(client: FlaskClient) -> None:
 
 
 def test_a_click_leads_to_the_item_and_nowhere_else(client: FlaskClient, database: sa.Engine) -> None:
-    now = datetime.now(UTC)
-    token = TOKENS.click("golden", "", "coffee-1", "milk", "again", 2, now)
+    day = last_click_day(datetime.now(UTC))
+    token = TOKENS.click("golden", "", "coffee-1", "milk", "again", 2, day)
     answer = client.get(f"/c/{token}")
     assert answer.status_code == 303
     assert answer.headers["Location"] == (
@@ -94,7 +94,7 @@ def test_a_click_leads_to_the_item_and_nowhere_else(client: FlaskClient, databas
         (row,) = connection.execute(sa.select(mail_clicks))
     assert (row.campaign_id, row.customer_id, row.item_id, row.place) == ("golden", "coffee-1", "milk", 2)
     assert client.get(f"/c/{token[:-2]}").status_code == 404
-    other = TOKENS.click("no-such-campaign", "", "coffee-1", "milk", "again", 2, now)
+    other = TOKENS.click("no-such-campaign", "", "coffee-1", "milk", "again", 2, day)
     assert client.get(f"/c/{other}").status_code == 404
 
 

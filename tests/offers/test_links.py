@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.offers.links import product_link, web_url, with_parameters
+from recsvc.offers.links import _PLAIN, LONGEST_URL, product_link, web_url, with_parameters
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,15 @@ def test_an_item_without_a_link_gets_the_pattern_and_else_the_shop() -> None:
     assert product_link("https://s.example/own", "1", pattern, shop) == "https://s.example/own"
     assert product_link("javascript:x", "a/b c?", pattern, shop) == "https://s.example/p/a%2Fb%20c%3F"
     assert product_link("", "1", "", shop) == shop
+
+
+@given(st.from_regex(_PLAIN, fullmatch=True))
+def test_the_short_look_at_a_link_sees_what_the_long_one_does(url: str) -> None:
+    assert web_url(url) == (url if len(url) <= LONGEST_URL else "")
+    # A fragment makes it take the link apart.
+    assert web_url(f"{url}#x") in (f"{url}#x", "")
+
+
+def test_the_short_way_to_mark_a_link_marks_it_as_the_long_one_does() -> None:
+    marks = {"utm_source": "a b", "utm_term": "ä&"}
+    assert with_parameters("https://s.example/p", marks) == with_parameters("https://s.example/p?", marks)

@@ -9,10 +9,10 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
+from models.strings import LONGEST_ID
 from training.input.cells import number_of, text_of, time_of
 from training.input.readers import FILE, KEPT_CHARACTERS, ROW
 
-LONGEST_ID = 512
 LARGEST_QUANTITY = 1e7
 LARGEST_PRICE = 1e9
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)

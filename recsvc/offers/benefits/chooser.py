@@ -22,6 +22,7 @@ from recsvc.offers.tokens import MailTokens
 
 DOES_NOT_PAY = "would cost more than it brings"
 FALLBACK = "fallback"
+MOST_KEPT = 100_000
 
 
 class BenefitChooser:
@@ -85,23 +86,24 @@ class BenefitChooser:
 
     def wares(self, offer: Offer) -> list[Ware]:
         """The items of a mail that have a price, each with its margin and the chance that it is bought."""
+        base = self.file.shop.base_probability
         found = []
-        for item in offer.items:
-            if item.amount is None:
-                continue
-            category, cost, base = self._ware(item.item_id)
-            price = item.amount * 100
-            margin = price * self.file.shop.margin if isnan(cost) else price - cost * 100
-            found.append(Ware(item.item_id, category, price, margin, base if isnan(item.chance) else item.chance))
+        for slot in offer.slots:
+            for item in slot.items:
+                if item.amount is not None:
+                    category, price, margin = self._wares.get(item.item_id) or self._ware(item.item_id, item.amount)
+                    chance = item.chance
+                    found.append(Ware(item.item_id, category, price, margin, chance if chance == chance else base))
         return found
 
-    def _ware(self, item_id: str) -> tuple[str, float, float]:
-        known = self._wares.get(item_id)
-        if known is None:
-            catalogue, place = self._engine.catalogue, self._engine.catalogue.items.find(item_id)
-            cost = float(catalogue.numbers["cost_of_goods_sold"][place])
-            path = catalogue.texts["product_type"][place]
-            known = self._wares[item_id] = (path, cost, self.file.shop.base_probability)
+    def _ware(self, item_id: str, amount: float) -> tuple[str, float, float]:
+        """Category, price and margin; the price of an item is the same for everybody."""
+        catalogue, place = self._engine.catalogue, self._engine.catalogue.items.find(item_id)
+        cost, price = float(catalogue.numbers["cost_of_goods_sold"][place]), amount * 100
+        margin = price * self.file.shop.margin if isnan(cost) else price - cost * 100
+        if len(self._wares) >= MOST_KEPT:
+            self._wares.clear()
+        known = self._wares[item_id] = (catalogue.texts["product_type"][place], price, margin)
         return known
 
     def _with(self, customer: Customer, offer: Offer, given: Given, why_not: dict[str, str]) -> Offer:

@@ -17,6 +17,7 @@ LEAST_VALIDITY = timedelta(days=3)  # who reads the mail on the next day must st
 NOT_RUNNING, TOO_LATE, NO_ITEM = "not running", "ends too soon", "nothing in the mail that it applies to"
 SEGMENT, TIER, STAGE, POINTS = "another segment", "another tier", "another lifecycle stage", "not enough points"
 FIRST_ORDER, TOO_RECENT, NO_PLAN = "has ordered before", "ordered too recently", "no purchase that a plan fits"
+MOST_KEPT = 200_000
 TOP_TIER, NO_PROFILE = "no next tier", "no consent to a profile"
 
 
@@ -37,6 +38,7 @@ class Rules:
         self._engine = engine
         self._now = now
         self.today = today_of(engine, now)
+        self._applying: dict[tuple[str, str], bool] = {}
 
     @cached_property
     def lifecycle(self) -> Lifecycle:
@@ -51,7 +53,7 @@ class Rules:
         if benefit.kind == "protection_plan":
             covered = self.covered(benefit, customer)
             return Eligible(benefit, (), covered.plan.commission) if covered is not None else NO_PLAN
-        places = tuple(place for place, ware in enumerate(wares) if _applies(benefit, ware))
+        places = tuple([place for place, ware in enumerate(wares) if self._applies(benefit, ware)])
         return Eligible(benefit, places) if places else NO_ITEM
 
     def covered(self, benefit: Benefit, customer: Customer) -> Covered | None:
@@ -99,6 +101,15 @@ class Rules:
         if place >= 0 and self.today - int(self.lifecycle.last[place]) < rules.min_days_since_order:
             return TOO_RECENT
         return None
+
+    def _applies(self, benefit: Benefit, ware: Ware) -> bool:
+        """By item and category alone, so it is worked out once."""
+        known = self._applying.get((benefit.id, ware.item_id))
+        if known is None:
+            if len(self._applying) >= MOST_KEPT:
+                self._applying.clear()
+            known = self._applying[benefit.id, ware.item_id] = _applies(benefit, ware)
+        return known
 
 
 def recent_purchases(engine: Engine, customer_id: str, today: int, days: int) -> list[tuple[int, str, str, str, int]]:

@@ -9,12 +9,12 @@ The profit of a benefit is profit(B) − profit(nothing). All amounts are in min
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from recsvc.offers.benefits.schema import WHOLE, Benefit, Loyalty
 
 
-@dataclass(frozen=True, slots=True)
-class Ware:
+class Ware(NamedTuple):
     """One item of a mail: what it costs the reader, what of it stays with the shop, and how likely it is bought."""
 
     item_id: str

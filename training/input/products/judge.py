@@ -9,13 +9,13 @@ from ibis.backends.duckdb import Backend
 
 from models.catalogue import ALWAYS, AVAILABILITY, LABELS, NEVER
 from models.errors import InputError, RefusedError
+from models.strings import LONGEST_ID
 from training.input.engine import count_of
 from training.input.products.attributes import availability_of, has_bad_check_digit, is_true, price_of, seconds_of
 from training.input.products.feed import Feed, ProductSettings, read_feed
 from training.input.report import Finding, ProductsReport
 
 EXAMPLES = 3
-LONGEST_ID = 512
 SHORTEST_DESCRIPTION = 30
 WEB_ADDRESS = r"^(?i:https?)://[^\s]+$"
 SECURE_ADDRESS = r"^(?i:https)://"
