@@ -194,7 +194,9 @@ def send(
     from recsvc.offers.sending.send import SendOptions, send_campaign
     from recsvc.offers.sending.server import ServerSettings
 
-    server = None if dry_run else ServerSettings.parse(os.environ.get("RECSVC_SMTP_URL"))
+    server = (
+        None if dry_run else ServerSettings.parse(os.environ.get("RECSVC_SMTP_URL"), os.environ.get("RECSVC_SMTP_CA"))
+    )
     run = _run(campaign, None, store)
     audience = run.audience(customers, free=FREE_TO_SEND)
     options = SendOptions(dry_run=dry_run, rate=rate, connections=connections, retry_unsure=retry_unsure)

@@ -38,7 +38,8 @@ class Withdrawn(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """Where mails are handed in. STARTTLS is asked of every server that is not this machine, or TLS from the start."""
+    """Where mails are handed in. STARTTLS is asked of every server that is not this machine, or TLS from the
+    start; `context` asks it of this machine too."""
 
     host: str
     port: int
@@ -50,8 +51,11 @@ class ServerSettings:
     last_timeout: float = LAST_TIMEOUT
 
     @classmethod
-    def parse(cls, url: str | None) -> "ServerSettings":
-        """From RECSVC_SMTP_URL. Raises SettingsError, which never shows the password."""
+    def parse(cls, url: str | None, ca_file: str | None = None) -> "ServerSettings":
+        """From RECSVC_SMTP_URL, and RECSVC_SMTP_CA where its certificate is signed by the shop's own authority.
+
+        Raises SettingsError, which never shows the password.
+        """
         expected = "expected smtp://user:password@host:587, or smtps:// for TLS from the start"
         if not url:
             raise SettingsError(f"RECSVC_SMTP_URL is not set; {expected}")
@@ -68,7 +72,17 @@ class ServerSettings:
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
             tls=parts.scheme == "smtps",
+            context=_trusting(ca_file) if ca_file else None,
         )
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        raise SettingsError(f"RECSVC_SMTP_CA is {ca_file}, which holds no certificate in PEM") from None
+    except OSError as error:
+        raise SettingsError(f"RECSVC_SMTP_CA is {ca_file}: {(error.strerror or str(error)).lower()}") from None
 
 
 class Connection:
@@ -155,6 +169,13 @@ class Connection:
                 self._drop()
                 raise RefusedError(
                     f"the mail server {place} takes neither user nor password; check RECSVC_SMTP_URL"
+                ) from None
+            except ssl.SSLCertVerificationError as error:
+                self._drop()
+                raise RefusedError(
+                    f"the mail server {place} shows a certificate that is not trusted: {error.verify_message}; call it "
+                    "by the name that its certificate has, or set RECSVC_SMTP_CA to the file of the authority that "
+                    "signed it"
                 ) from None
             except (OSError, smtplib.SMTPException) as error:
                 self._drop()
