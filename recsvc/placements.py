@@ -33,6 +33,10 @@ class Placement(Wishes):
 Placements = Mapping[str, Placement]
 
 
+class PlacementError(SettingsError):
+    """What is wrong with one placement, without the file that it stands in."""
+
+
 class NotLetError(InputError):
     """A request sets a field that its placement keeps to itself: `field`."""
 
@@ -81,21 +85,24 @@ def read_config(path: Path | None) -> dict[str, dict[str, Any]]:
 
 def read_placements(path: Path | None) -> Placements:
     """The tables [placements.NAME] of the file; none without a file. Raises SettingsError that names file and place."""
-    found = {}
-    for name, table in read_config(path).get("placements", {}).items():
-        if not isinstance(table, dict):
-            raise SettingsError(f"{path}: placements.{name} is {table!r}; expected a table [placements.NAME]")
-        unknown = next((key for key in table if key not in Placement.model_fields), None)
-        if unknown is not None:
-            raise SettingsError(f"{path}: {unknown_key(unknown, Placement.model_fields, f'placements.{name}')}")
-        try:
-            found[name] = Placement.model_validate(table)
-        except ValidationError as error:
-            faults = error.errors(include_url=False)
-            raise SettingsError(
-                f"{path}: [placements.{name}]: {explained(faults[0], Placement.model_fields)}"
-            ) from None
-    return found
+    try:
+        return {name: parse_placement(name, table) for name, table in read_config(path).get("placements", {}).items()}
+    except PlacementError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def parse_placement(name: str, table: Any) -> Placement:
+    """One table [placements.NAME]. Raises PlacementError that names the place."""
+    if not isinstance(table, dict):
+        raise PlacementError(f"placements.{name} is {table!r}; expected a table [placements.NAME]")
+    unknown = next((key for key in table if key not in Placement.model_fields), None)
+    if unknown is not None:
+        raise PlacementError(unknown_key(unknown, Placement.model_fields, f"placements.{name}"))
+    try:
+        return Placement.model_validate(table)
+    except ValidationError as error:
+        fault = explained(error.errors(include_url=False)[0], Placement.model_fields)
+        raise PlacementError(f"[placements.{name}]: {fault}") from None
 
 
 def unknown_placement(name: str, known: Iterable[str]) -> str:

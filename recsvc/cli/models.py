@@ -101,6 +101,24 @@ def show(version: str | None, store: Path) -> None:
 @models.command()
 @click.argument("version", required=False)
 @store_option
+def catalogue(version: str | None, store: Path) -> None:
+    """How complete a model's catalogue is (the published one's by default), and what of it reaches customers, as JSON.
+
+    \b
+    Example:
+      recsvc models catalogue | jq .never_listed
+    """
+    from recsvc.coverage import Coverage
+    from recsvc.engine import Engine
+
+    registry = Registry(store)
+    engine = Engine.from_bundle(registry.open(registry.path(version).name if version else None, verify=False))
+    click.echo(json.dumps(Coverage.of(engine, datetime.now(UTC)).as_json(), indent=1))
+
+
+@models.command()
+@click.argument("version", required=False)
+@store_option
 def verify(version: str | None, store: Path) -> None:
     """Compare every file of a model (all of them by default) with its checksum; exit 1 if one is damaged.
 

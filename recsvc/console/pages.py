@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from limits import parse
 
 from models.errors import RecsvcError
-from recsvc.console import customers, models, today
+from recsvc.console import catalogue, customers, models, placements, today
 from recsvc.console.desk import TYPES, Desk, assets, remember_language, to
 from recsvc.console.sessions import NOBODY, PATH, THIS_MACHINE, key_of
 from recsvc.http.problems import ProblemError
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 TRIES = parse("10/minute")  # of keys, from one address
 OPEN_TO_ALL = ("console.sign_in", "console.enter", "console.asset")
 FOREVER = "public, max-age=31536000, immutable"
-PARTS = (today, models, customers)
+PARTS = (today, models, customers, placements, catalogue)
 
 
 def blueprint(service: Service) -> Blueprint:
