@@ -194,9 +194,10 @@ class Recommender:
     def carriers(self, queries: Queries, ranked: Ranked) -> NDArray[np.int32]:
         """For each listed item the bought or asked item that carried it there, −1 where none did."""
         best = np.full(len(ranked.scored), -1, np.int32)
+        carried_by = set(ranked.source.tolist())
         for name, source in self.sources.items():
-            at = np.flatnonzero(ranked.source == SOURCES.index(name))
-            if len(at) and isinstance(source, Neighbours | Carts | Similar):
+            if SOURCES.index(name) in carried_by and isinstance(source, Neighbours | Carts | Similar):
+                at = np.flatnonzero(ranked.source == SOURCES.index(name))
                 best[at] = source.carriers(queries, ranked.scored.row[at], ranked.scored.item[at])
         return best
 

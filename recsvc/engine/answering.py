@@ -115,8 +115,7 @@ class Engine:
             return self._answer_block([query], now)[0]
         answer = self._kept.at(place, query, now)
         if answer is None:
-            answer = self._answer_block([query], now)[0]
-            self._kept.keep(place, answer)
+            answer = self._kept.keep(place, self._answer_block([query], now)[0])
         return answer
 
     def recommend_many(self, queries: Iterable[Query], *, now: datetime) -> Iterator[Answer]:

@@ -5,23 +5,25 @@ from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.catalogue import ALWAYS, NEVER, Catalogue
 from models.strings import IdIndex
 from recsvc.engine.query import Answer, Query
 from recsvc.engine.rules import rules_at
 
-# An answer takes about 2 KB beside its products, which are kept elsewhere; a worker's memory stays small.
+# An answer takes about 5 KB beside its products, which are kept elsewhere; a worker's memory stays small.
 MOST_KEPT = 5_000
 Place = tuple[int, str, int, str]
 
 
 class KeptAnswers:
-    """By customer, scenario, length and language, for as long as the shop's rules hold and no sale begins or ends."""
+    """By customer, scenario, length and language, until an item comes, goes, or its sale begins or ends."""
 
     def __init__(self, customers: IdIndex, catalogue: Catalogue) -> None:
-        sales = np.unique(np.concatenate([catalogue.times["sale_from"], catalogue.times["sale_until"]]))
-        self._sales: list[int] = sales[(sales > ALWAYS) & (sales < NEVER)].tolist()
+        times = catalogue.times
+        self._rules = _moments(times["available_from"], times["expires"])
+        self._sales = _moments(times["sale_from"], times["sale_until"])
         self._customers = customers
         self._period = (0, 0)
         self._answers: dict[Place, Answer] = {}
@@ -31,28 +33,28 @@ class KeptAnswers:
 
         Who asks is looked up anew, so that a customer who is forgotten meanwhile is unknown at once.
         """
-        plain = Query(
-            customer_id=query.customer_id,
-            scenario=query.scenario,
-            n=query.n,
-            locale=query.locale,
-            query_id=query.query_id,
-        )
-        if query != plain:
+        if not query.plain:
             return None
         customer = -1 if query.customer_id is None else self._customers.find(query.customer_id)
         return customer, query.scenario, query.n, query.locale
 
     def at(self, place: Place, query: Query, now: datetime) -> Answer | None:
         """What was kept there and still holds, as an answer to `query`."""
-        period = rules_at(now), bisect_right(self._sales, now.timestamp())
+        period = bisect_right(self._rules, rules_at(now)), bisect_right(self._sales, now.timestamp())
         if period != self._period:
             self._period, self._answers = period, {}
         kept = self._answers.get(place)
-        return None if kept is None else replace(kept, query=query)
+        return kept if kept is None or kept.query is query else replace(kept, query=query)
 
-    def keep(self, place: Place, answer: Answer) -> None:
+    def keep(self, place: Place, answer: Answer) -> Answer:
         """Keep an answer; all others go where there are too many."""
         if len(self._answers) >= MOST_KEPT:
             self._answers = {}
-        self._answers[place] = answer
+        self._answers[place] = answer = replace(answer, made={})
+        return answer
+
+
+def _moments(*times: NDArray[np.int64]) -> list[int]:
+    moments = np.unique(np.concatenate(times))
+    found: list[int] = moments[(moments > ALWAYS) & (moments < NEVER)].tolist()
+    return found

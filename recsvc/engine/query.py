@@ -1,6 +1,8 @@
 """What is asked and what is answered, in the shop's own ids."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 from models.catalogue import Product
 from recsvc.engine.diversity import Diversity
@@ -39,6 +41,22 @@ class Query:
     locale: str = "en"
     query_id: str | None = None
 
+    @cached_property
+    def plain(self) -> bool:
+        """Whether it says no more than who asks for which list, how long, and in which language."""
+        return not (
+            self.items
+            or self.session_items
+            or self.exclude
+            or self.seen
+            or self.filter
+            or self.boosts
+            or self.diversity
+            or self.pins
+            or self.instead
+            or self.live
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class AnsweredItem:
@@ -52,9 +70,13 @@ class AnsweredItem:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A list, best first. `fallback` names what filled it where the scenario asked for could not."""
+    """A list, best first. `fallback` names what filled it where the scenario asked for could not.
+
+    `made` is there in an answer that will be given again: whoever writes it down leaves there what stays the same.
+    """
 
     query: Query
     model_version: str
     fallback: str | None
     items: tuple[AnsweredItem, ...]
+    made: dict[str, Any] | None = field(default=None, compare=False, repr=False)

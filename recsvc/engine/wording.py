@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.catalogue import Product
 from models.lists import Ranked
-from models.ranking import contains, keys
+from models.ranking import Scored, contains, keys
 from models.recommender import Recommender
 from models.scenarios import SOURCES
 from models.sources.protocol import Queries
@@ -65,25 +65,35 @@ def reasons(
     carriers = recommender.carriers(queries, lists)
     carried = np.flatnonzero(carriers >= 0)
     titles = dict(zip(carried.tolist(), (one.title for one in products.take(carriers[carried], now)), strict=True))
-    # What lies in the cart or was looked at counts as an order of today: of that item one order is no purchase.
-    cart = keys(queries.cart_row, queries.cart_item)
-    unbought = contains(cart, keys(scored.row, carriers)) & (orders_with(queries, scored.row, carriers) < 2)
-    bought = queries.pairs.orders > contains(cart, queries.habits.pair_keys)
-    buyers = np.bincount(queries.pairs.row[bought], minlength=len(queries)) > 0
+    looked_at, buyers = _not_bought(queries, scored, carriers)
     times = orders_with(queries, scored.row, scored.item)
     translators = [translator(locale) for locale in locales]
     sentences = []
-    columns = scored.row.tolist(), lists.source.tolist(), times.tolist(), unbought.tolist(), buyers[scored.row].tolist()
-    for at, (row, source, orders, looked_at, buyer) in enumerate(zip(*columns, strict=True)):
+    columns = scored.row.tolist(), lists.source.tolist(), times.tolist()
+    for at, (row, source, orders) in enumerate(zip(*columns, strict=True)):
         kind, title = KINDS[SOURCES[source]], titles.get(at)
         if orders:
             kind = "again" if orders >= REGULARLY else "before"
         elif kind == "popular_category":
             title = listed[at].product_type or None
-        elif kind == "bought":
-            kind = "looked_at" if looked_at or (title is None and not buyer) else kind
+        elif kind == "bought" and (looked_at[at] or (title is None and not buyers[row])):
+            kind = "looked_at"
         sentences.append(reason_text(kind, title=title, translator=translators[row]))
     return sentences
+
+
+def _not_bought(
+    queries: Queries, scored: Scored, carriers: NDArray[np.int32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each listed item whether what carried it was looked at and never bought; for each row whether it bought
+    anything."""
+    if not len(queries.cart_row):
+        return np.zeros(len(scored), np.bool_), np.diff(queries.history.indptr) > 0
+    # What lies in the cart or was looked at counts as an order of today: of that item one order is no purchase.
+    cart = keys(queries.cart_row, queries.cart_item)
+    unbought = contains(cart, keys(scored.row, carriers)) & (orders_with(queries, scored.row, carriers) < 2)
+    bought = queries.pairs.orders > contains(cart, queries.habits.pair_keys)
+    return unbought, np.bincount(queries.pairs.row[bought], minlength=len(queries)) > 0
 
 
 def orders_with(queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int64]:

@@ -35,6 +35,8 @@ class Known:
             self.new = set()
 
     def __contains__(self, name: str) -> bool:
+        if not self.new and not len(self.base):
+            return False
         hashed = hash_id(name)
         if hashed in self.new:
             return True

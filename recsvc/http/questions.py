@@ -1,9 +1,9 @@
 """From a request to a `Query`: checked once, here, and typed from then on."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +26,8 @@ from recsvc.placements import SETTABLE, NotLetError, shaped, unknown_placement
 
 LISTS = frozenset({*MOST_IDS, "fields"})
 WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
+# Questions kept as they were read, and how many bytes they have at most.
+MOST_KEPT, LONGEST_KEPT = 5_000, 512
 # Of these an address holds JSON.
 IN_JSON = ("filter", "boost", "diversity", "pins")
 
@@ -58,6 +60,10 @@ def question_from_address(request: Request, service: Service) -> Question:
 
     `filter`, `boost`, `diversity` and `pins` are JSON. Raises ProblemError (400, 404) that names what is at fault.
     """
+    return _again(request.query_string, request, service, _from_address)
+
+
+def _from_address(request: Request, service: Service) -> Question:
     values: dict[str, Any] = {}
     for name, given in request.args.lists():
         if name == KEY_PARAMETER:
@@ -96,11 +102,30 @@ def question_from_body(request: Request, service: Service) -> Question:
     body = request.get_data(cache=False)
     if len(body) > LARGEST_BODY:
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {LARGEST_BODY} bytes")
+    return _again(body, request, service, partial(_from_body, body))
+
+
+def _from_body(body: bytes, request: Request, service: Service) -> Question:
     try:
         asked = RecommendRequest.model_validate_json(body)
     except ValidationError as error:
         raise bad_request(error, asked=RecommendRequest, in_body=True) from None
     return question_of(asked, request, service, in_body=True, explain=asked.explain)
+
+
+def _again(asked: bytes, request: Request, service: Service, read: Callable[[Request, Service], Question]) -> Question:
+    """The question, read once while the same one is asked again and means the same."""
+    if len(asked) > LONGEST_KEPT or service.experiments.current():
+        return read(request, service)
+    place = (request.method, asked, request.environ.get("HTTP_ACCEPT_LANGUAGE"))
+    known = service.questions.get(place)
+    if known is None:
+        known = read(request, service)
+        if not known.placement and not known.query.seen:
+            if len(service.questions) >= MOST_KEPT:
+                service.questions.clear()
+            service.questions[place] = known
+    return known
 
 
 def question_of(

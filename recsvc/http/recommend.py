@@ -2,19 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from time import perf_counter
 from typing import Any
 
 import orjson
 from flask import Blueprint, Request, Response, request
 
-from recsvc.engine import Answer, AnsweredItem, explain
+from recsvc.engine import Answer, AnsweredItem, Engine, explain
 from recsvc.http.access import customer_asked_for, require_for_explanation, scope_of
 from recsvc.http.caching import PRIVATE, shared_moment, shared_response
 from recsvc.http.happened import as_it_is_now
 from recsvc.http.questions import Question, question_from_address, question_from_body
 from recsvc.http.schemas import ITEM_FIELDS
 from recsvc.http.service import Service
+from recsvc.http.signing import packed
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -47,28 +49,54 @@ def respond(service: Service, read: Callable[[Request, Service], Question], *, s
     rankings = engine.rankings
     answer = engine.recommend(query, now=now)
     service.metrics.count_answer(answer)
-    body = to_json(answer, question)
+    listed = listed_json(answer, question)
     if question.explain:
-        explained = explain(engine, answer, [item.product.item_id for item in answer.items], now=now)
-        for item, explanation in zip(body["items"], explained, strict=True):
-            item["explanation"] = explanation
-    body["recommendation_id"] = service.signer.sign(
+        listed = _explained(engine, answer, listed, now)
+    recommendation_id = service.signer.sign(
         answer.model_version,
         answer.query.scenario,
         shared_moment(now) if shared else now,
-        [item.product.item_id for item in answer.items],
+        hashes_of(answer),
         placement=question.placement,
         arms=question.drawn.arms,
     )
     seconds = perf_counter() - started
     service.metrics.time_answer(answer, seconds, computed=engine.rankings > rankings)
     vary = "Accept-Language" if question.negotiated else None
+    took = b"0.0" if shared else b"%.3f" % (seconds * 1000)
+    body = b'{"recommendation_id":"%s",%s,"took_ms":%s}' % (recommendation_id.encode(), listed[1:-1], took)
     if shared:
-        body["took_ms"] = 0.0
-        return shared_response(orjson.dumps(body), request, vary=vary, seconds=seconds)
-    body["took_ms"] = round(seconds * 1000, 3)
+        return shared_response(body, request, vary=vary, seconds=seconds)
     headers = [("Cache-Control", PRIVATE), *([("Vary", vary)] if vary else [])]
-    return Response(orjson.dumps(body), 200, headers, content_type="application/json")
+    return Response(body, 200, headers, content_type="application/json")
+
+
+def listed_json(answer: Answer, question: Question) -> bytes:
+    """The answer as it is sent, but for id and time; written once where the same will be sent again."""
+    if answer.made is None or question.fields is not ITEM_FIELDS:
+        return orjson.dumps(to_json(answer, question))
+    if "listed" not in answer.made:
+        answer.made["listed"] = orjson.dumps(to_json(answer, question))
+    written: bytes = answer.made["listed"]
+    return written
+
+
+def hashes_of(answer: Answer) -> bytes:
+    """The items as a recommendation_id holds them."""
+    if answer.made is None:
+        return packed(item.product.item_id for item in answer.items)
+    if "hashes" not in answer.made:
+        answer.made["hashes"] = packed(item.product.item_id for item in answer.items)
+    hashes: bytes = answer.made["hashes"]
+    return hashes
+
+
+def _explained(engine: Engine, answer: Answer, listed: bytes, now: datetime) -> bytes:
+    body = orjson.loads(listed)
+    explained = explain(engine, answer, [item.product.item_id for item in answer.items], now=now)
+    for item, explanation in zip(body["items"], explained, strict=True):
+        item["explanation"] = explanation
+    return orjson.dumps(body)
 
 
 def to_json(answer: Answer, question: Question) -> dict[str, Any]:
@@ -78,7 +106,6 @@ def to_json(answer: Answer, question: Question) -> dict[str, Any]:
         wanted = ("item_id", *question.fields)
         items = [{name: item[name] for name in wanted} for item in items]
     return {
-        "recommendation_id": "",
         "model_version": answer.model_version,
         "scenario": answer.query.scenario,
         "fallback": answer.fallback,

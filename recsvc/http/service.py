@@ -1,8 +1,9 @@
 """What the routes share: one object an application, made by `create_app`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
@@ -43,6 +44,7 @@ class Service:
     experiments: LiveExperiments
     shelf: Shelf
     clock: Callable[[], datetime] = utc_now
+    questions: dict[Hashable, Any] = field(default_factory=dict)  # as they were read, for when they are asked again
 
 
 def service_of(app: Flask) -> Service:
