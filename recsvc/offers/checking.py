@@ -10,6 +10,7 @@ from recsvc.i18n import format_price, translator
 from recsvc.offers.benefits.chooser import benefits_of
 from recsvc.offers.campaign import Campaign, Texts
 from recsvc.offers.mail import MJML_NAME, TEXT_NAME, Mail, MailRenderer
+from recsvc.offers.markup import loose_styles, markup_faults
 from recsvc.offers.offer import Offer, OfferItem, OfferSlot
 from recsvc.offers.wording import default_heading, fill
 
@@ -39,6 +40,9 @@ def check_campaign(campaign: Campaign) -> list[str]:
             for name, body in ((MJML_NAME, html.unescape(mail.html)), (TEXT_NAME, mail.text)):
                 if url not in body:
                     raise InputError(f"the template {name} does not show {{{{ {key} }}}}; a mail must have this link")
+        faults = markup_faults(mail.html)
+        if faults:
+            raise InputError(f"the template {MJML_NAME} makes HTML that mail programs show differently: {faults[0]}")
         notes += _could_be_better(language, texts, offer, mail)
     mute = sorted(campaign.audience.languages - set(campaign.texts))
     if mute:
@@ -47,6 +51,8 @@ def check_campaign(campaign: Campaign) -> list[str]:
 
 
 def _could_be_better(language: str, texts: Texts, offer: Offer, mail: Mail) -> Iterator[str]:
+    if loose := loose_styles(mail.html):
+        yield f"{language}: where style sheets are dropped, the style of {loose[0]!r} is missing; put it into the tags"
     if mail.dropped:
         yield f"{language}: the mail has room for {len(offer.items) - mail.dropped} of {len(offer.items)} items"
     if len(offer.subject) > LONGEST_SUBJECT:

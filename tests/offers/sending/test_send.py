@@ -1,5 +1,6 @@
 """Sending: what the server says, what breaks, and that nobody gets a mail twice."""
 
+import re
 import smtplib
 import socket
 import ssl
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from models.errors import RefusedError, SettingsError
 from recsvc.customers.consent import object_to_mail
 from recsvc.offers.ledger import FREE_TO_SEND
+from recsvc.offers.markup import loose_styles, markup_faults
 from recsvc.offers.run import Run
 from recsvc.offers.sending.book import SendingBook, sole_sender
 from recsvc.offers.sending.message import Message
@@ -52,9 +54,25 @@ def test_each_reader_gets_one_mail_and_no_second_one(
     assert dict(again.outcomes) == {}
     assert again.left_out["mailed already"] == 4
     assert len(mailbox.recipients) == 4
-    for message in mailbox.messages():
-        assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-        assert str(message["List-Unsubscribe"]).startswith("<https://r.shop.example/u/")
+
+
+def test_what_the_server_took_is_sound(
+    sending_run: Run, mailbox: Mailbox, smtp_port: int, tmp_path: Path
+) -> None:  # fmt: skip
+    send(sending_run, smtp_port, tmp_path)
+    for raw, message in zip(mailbox.raw, mailbox.messages(), strict=True):
+        lines = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        (link,) = [line for line in lines if line.startswith(b"List-Unsubscribe: ")]
+        assert re.fullmatch(rb"List-Unsubscribe: <https://r\.shop\.example/u/[A-Za-z0-9_-]+>", link)
+        assert lines.count(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click") == 1
+        assert message.defects == []
+        assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+        text, html = (part.get_content() for part in message.iter_parts())
+        assert markup_faults(html) == loose_styles(html) == []
+        assert "<html" not in text
+        url = link[19:-1].decode()
+        assert url in text
+        assert url in html
 
 
 def test_a_dry_run_sends_and_writes_nothing(
