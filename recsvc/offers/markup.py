@@ -4,43 +4,18 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-VOID = frozenset(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
-)
+VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 # What a paragraph cannot hold: browsers end it there, others do not.
 BLOCKS = frozenset(
     ["blockquote", "center", "div", "dl", "form", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "ol", "p", "pre", "section",
      "table", "ul"]
 )  # fmt: skip
-    [
-        "blockquote",
-        "center",
-        "div",
-        "dl",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "ul",
-    ]
-)
 INSIDE = {
     "li": ("ul", "ol"), "tr": ("table", "tbody", "thead", "tfoot"), "td": ("tr",), "th": ("tr",), "tbody": ("table",),
     "thead": ("table",), "tfoot": ("table",),
 }  # fmt: skip
 HOLDS_NO_TEXT = ("table", "tbody", "thead", "tfoot", "tr")
 FORBIDDEN = frozenset(
-    ["script", "iframe", "object", "embed", "form", "input", "button", "svg", "video", "audio", "link", "base"]
-)
     ["script", "iframe", "object", "embed", "form", "input", "button", "svg", "video", "audio", "link", "base"]
 )
 # What a style sheet may say outside of media queries: resets of plain tags, and what single mail programs ask for.
