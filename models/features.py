@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 Columns = dict[str, NDArray[Any]]
 # What a customer's own rhythm with an item must outweigh: so many of the item's usual gaps.
 GAP_PRIOR = 2
+LONG_TABLE = 2_000
 
 
 def features(
@@ -42,7 +43,8 @@ def matrix(columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], rows: ND
     table = np.empty((len(names), len(rows)), np.float32)
     for place, name in enumerate(names):
         np.take(columns[name], rows, out=table[place], mode="clip")
-    return table.T
+    # The trees go through a row at a time, which of a long table lies all over the memory.
+    return table.T if len(rows) < LONG_TABLE else np.ascontiguousarray(table.T)
 
 
 def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics) -> Columns:
@@ -54,7 +56,7 @@ def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics
     usual = (span + GAP_PRIOR * statistics.gap[pairs.item]) / (times - 1 + GAP_PRIOR)
     own_gap = np.where(times > 1, span / np.maximum(times - 1, 1), np.nan)
     quantity = pairs.sums(habits.history.quantity) / times
-    zero = {
+    zero: Columns = {
         "bought_brief": habits.counts[BRIEF],
         "bought_short": habits.counts[SHORT],
         "bought_long": habits.counts[LONG],
@@ -63,7 +65,7 @@ def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics
         "rate": times / np.maximum(habits.orders_since_first, 1),
         "share": habits.counts[LONG] / habits.total[pairs.row],
     }
-    missing = {
+    missing: Columns = {
         "since": since,
         "gap": usual,
         "due": since / np.maximum(usual, 1),

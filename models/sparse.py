@@ -151,7 +151,8 @@ class Places:
         if self.shape[0] == 1:
             every = np.zeros(self.shape[1], np.float32)
             every[matrix.indices] = matrix.data
-            return every[self.column]
+            taken: NDArray[np.float32] = every[self.column]
+            return taken
         place = self.number[row_numbers(matrix), matrix.indices]
         found = place >= 0
         values = np.zeros(len(self.row), np.float32)
@@ -161,8 +162,10 @@ class Places:
     def hold(self, matrix: "Rows[Any]") -> NDArray[np.bool_]:
         """Which of the matrix's stored values are at one of the places."""
         if self.shape[0] == 1:
-            return self._chosen[0][matrix.indices]
-        return self._chosen[row_numbers(matrix), matrix.indices]
+            held: NDArray[np.bool_] = self._chosen[0][matrix.indices]
+        else:
+            held = self._chosen[row_numbers(matrix), matrix.indices]
+        return held
 
 
 def look_up(matrix: "Rows[Any]", row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float32]:
