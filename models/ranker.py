@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.features import Columns, Floats, matrix
 from models.ranking import positions
+from models.trees import booster
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -32,10 +33,7 @@ class Ranker:
 
     @cached_property
     def _booster(self) -> "Booster":
-        # Imported here: it is slow, and only who ranks needs it.
-        from lightgbm import Booster
-
-        return Booster(model_str=self.text)
+        return booster(self.text)
 
     def predict(self, columns: Columns, rows: NDArray[Any], *, threads: int = 1) -> NDArray[np.float64]:
         """Scores of the chosen candidates; a candidate's score depends on its own features alone."""
