@@ -1,4 +1,4 @@
-"""How fast mails are rendered and offers exported, on The Complete Journey with made-up addresses.
+"""How fast mails are rendered and offers exported, on The Complete Journey: its coupons as benefits, made-up addresses.
 
 `python -m benchmarks.mails --store DIR` takes a store with a published model of it, such as `recsvc demo` leaves; its
 customers are brought into a copy. Prints one JSON line.
@@ -13,7 +13,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
+
 from benchmarks.cost import RECSVC, cost_of
+from benchmarks.coupons import coupons_as_benefits
 from models.registry import Registry
 from recsvc.engine import Engine
 from recsvc.offers.campaign import load_campaign
@@ -63,52 +66,40 @@ subject_without_name = "Picked for you"
 [link]
 product_url = "https://larder.example/p/{item_id}"
 """
-# The coupons of The Complete Journey, as benefits: a discount on a category, and an amount off.
-BENEFITS = """
-[shop]
-margin = 0.25
-base_probability = 0.01
 
-[[benefits]]
-id = "coupon-a"
-kind = "percent"
-value = 1000
-uplift = 0.5
-max_discount_minor = 300
-cap_total = 800
-budget_minor = 100000
-code_mode = "unique_per_customer"
-conditions_url = "https://larder.example/coupons/a"
 
-[[benefits]]
-id = "coupon-b"
-kind = "amount"
-value = 50
-currency = "USD"
-uplift = 0.4
-cap_per_customer = 1
-conditions_url = "https://larder.example/coupons/b"
-"""
+def copy_of(store: Path, folder: Path) -> Path:
+    """The store without its customers, to write to."""
+    copy = folder / "store"
+    shutil.copytree(store, copy, ignore=shutil.ignore_patterns("recsvc.db*", "work"))
+    return copy
+
+
+def published(store: Path) -> None:
+    """Ends the program where the store has no model."""
+    if Registry(store).current() is None:
+        print(f"{store} has no published model; run `recsvc demo` first, or give --store", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def prepare(store: Path, folder: Path) -> tuple[Path, Path, int]:
     """A copy of the store with every known customer, half of them German; the campaign; and how many may be mailed."""
-    copy = folder / "store"
-    shutil.copytree(store, copy, ignore=shutil.ignore_patterns("recsvc.db*", "work"))
+    copy, coupons = copy_of(store, folder), coupons_as_benefits()
     engine = Engine.from_bundle(Registry(copy).open(verify=False))
     people = folder / "people.csv"
     agreed = 0
     with people.open("w", encoding="utf-8") as out:
-        out.write("customer_id,email,first_name,locale,email_ok,profiling_ok,tracking_ok\n")
+        out.write("customer_id,email,first_name,locale,email_ok,profiling_ok,tracking_ok,segment\n")
         for place in range(len(engine.customers)):
             mail, profile, tracking = place % 20 != 0, place % 10 != 3, place % 3 == 0
             agreed += mail
-            name, locale = f"c{place}", "de" if place % 2 else "en"
-            out.write(f"{engine.customers[place]},{name}@mail.example,Kim,{locale},{mail:d},{profile:d},{tracking:d}\n")
+            name, locale, known = f"c{place}", "de" if place % 2 else "en", engine.customers[place]
+            flags = f"{mail:d},{profile:d},{tracking:d}"
+            out.write(f"{known},{name}@mail.example,Kim,{locale},{flags},{coupons.segments.get(known, '')}\n")
     cost_of([RECSVC, "customers", "import", str(people), "--store", str(copy), "--quiet"])
     campaign = folder / "campaign.toml"
     campaign.write_text(CAMPAIGN, encoding="utf-8")
-    (folder / "benefits.toml").write_text(BENEFITS, encoding="utf-8")
+    (folder / "benefits.toml").write_text(coupons.benefits, encoding="utf-8")
     return copy, campaign, agreed
 
 
@@ -145,22 +136,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, default=Path("var/store"))
     store = parser.parse_args().store
-    if Registry(store).current() is None:
-        print(f"{store} has no published model; run `recsvc demo` first, or give --store", file=sys.stderr)
-        raise SystemExit(1)
+    published(store)
     with tempfile.TemporaryDirectory() as scratch:
         copy, campaign, agreed = prepare(store, Path(scratch))
         out = Path(scratch) / "out"
-        export = [RECSVC, "offers", "export", str(campaign), "--store", str(copy), "--out", str(out), "--quiet"]
-        cost = cost_of(export)
-        figures: dict[str, object] = {
-            "may_be_mailed": agreed,
-            "exported": sum(1 for _ in (out / "bench.jsonl").open(encoding="utf-8")),
-            "export_s": round(cost.seconds, 1),
-            "export_cpu_s": round(cost.cpu_seconds, 1),
-            "export_peak_mb": round(cost.peak_bytes / 2**20),
-            **rates(copy, campaign),
-        }
+        figures: dict[str, object] = {"may_be_mailed": agreed}
+        for language in ("de", "en"):
+            export = [RECSVC, "offers", "export", str(campaign), "--store", str(copy), "--out", str(out)]
+            cost = cost_of([*export, "--locale", language, "--quiet"])
+            with (out / "bench.jsonl").open("rb") as lines:
+                offers = [orjson.loads(line) for line in lines]
+            figures |= {
+                f"exported_{language}": len(offers),
+                f"with_coupon_{language}": sum(bool(offer["benefits"]) for offer in offers),
+                f"export_{language}_s": round(cost.seconds, 1),
+                f"export_{language}_cpu_s": round(cost.cpu_seconds, 1),
+                f"export_{language}_peak_mb": round(cost.peak_bytes / 2**20),
+            }
+        figures |= rates(copy, campaign)
     print(json.dumps(figures))
 
 

@@ -74,7 +74,7 @@ class BenefitChooser:
         sets = valued(fit, wares, self.file.loyalty, most=self._campaign.benefit.most)
         choices = [one for one in sets if one.profit > self._campaign.benefit.threshold_minor]
         for one in sets:
-            if one not in choices and len(one.ids) == 1:
+            if one.profit <= self._campaign.benefit.threshold_minor and len(one.ids) == 1:
                 why_not[one.ids[0]] = f"{DOES_NOT_PAY} ({one.profit / 100:+.2f})"
         if self._fallback is not None:
             last = self.rules.eligible(self._fallback, customer, wares)

@@ -17,7 +17,7 @@ LEAST_VALIDITY = timedelta(days=3)  # who reads the mail on the next day must st
 NOT_RUNNING, TOO_LATE, NO_ITEM = "not running", "ends too soon", "nothing in the mail that it applies to"
 SEGMENT, TIER, STAGE, POINTS = "another segment", "another tier", "another lifecycle stage", "not enough points"
 FIRST_ORDER, TOO_RECENT, NO_PLAN = "has ordered before", "ordered too recently", "no purchase that a plan fits"
-MOST_KEPT = 200_000
+MOST_KEPT = 100_000
 TOP_TIER, NO_PROFILE = "no next tier", "no consent to a profile"
 
 
@@ -36,9 +36,10 @@ class Rules:
     def __init__(self, file: BenefitFile, engine: Engine, *, now: datetime) -> None:
         self._file = file
         self._engine = engine
-        self._now = now
         self.today = today_of(engine, now)
-        self._applying: dict[tuple[str, str], bool] = {}
+        self._items = {benefit.id: frozenset(benefit.eligibility.item_ids) for benefit in file.benefits}
+        self._closed = {benefit.id: _closed(benefit, now) for benefit in file.benefits}
+        self._applying: dict[str, frozenset[str]] = {}
 
     @cached_property
     def lifecycle(self) -> Lifecycle:
@@ -53,7 +54,7 @@ class Rules:
         if benefit.kind == "protection_plan":
             covered = self.covered(benefit, customer)
             return Eligible(benefit, (), covered.plan.commission) if covered is not None else NO_PLAN
-        places = tuple([place for place, ware in enumerate(wares) if self._applies(benefit, ware)])
+        places = tuple([place for place, ware in enumerate(wares) if benefit.id in self._of_item(ware)])
         return Eligible(benefit, places) if places else NO_ITEM
 
     def covered(self, benefit: Benefit, customer: Customer) -> Covered | None:
@@ -70,12 +71,9 @@ class Rules:
         return None
 
     def _unfit(self, benefit: Benefit, customer: Customer) -> str | None:
-        if not benefit.running(self._now):
-            return NOT_RUNNING
-        end = moment(benefit.valid_until)
-        if end is not None and end < self._now + LEAST_VALIDITY:
-            return TOO_LATE
-        rules = benefit.eligibility
+        closed, rules = self._closed[benefit.id], benefit.eligibility
+        if closed is not None:
+            return closed
         if rules.segments and customer.segment not in rules.segments:
             return SEGMENT
         if rules.tiers and customer.tier not in rules.tiers:
@@ -102,13 +100,19 @@ class Rules:
             return TOO_RECENT
         return None
 
-    def _applies(self, benefit: Benefit, ware: Ware) -> bool:
-        """By item and category alone, so it is worked out once."""
-        known = self._applying.get((benefit.id, ware.item_id))
+    def _of_item(self, ware: Ware) -> frozenset[str]:
+        """The benefits that apply to a ware: by item and category alone, so it is worked out once an item."""
+        known = self._applying.get(ware.item_id)
         if known is None:
             if len(self._applying) >= MOST_KEPT:
                 self._applying.clear()
-            known = self._applying[benefit.id, ware.item_id] = _applies(benefit, ware)
+            known = frozenset(
+                benefit.id
+                for benefit in self._file.benefits
+                if (not self._items[benefit.id] or ware.item_id in self._items[benefit.id])
+                and _in_categories(benefit, ware)
+            )
+            self._applying[ware.item_id] = known
         return known
 
 
@@ -130,10 +134,15 @@ def recent_purchases(engine: Engine, customer_id: str, today: int, days: int) ->
     return found
 
 
-def _applies(benefit: Benefit, ware: Ware) -> bool:
+def _closed(benefit: Benefit, now: datetime) -> str | None:
+    if not benefit.running(now):
+        return NOT_RUNNING
+    end = moment(benefit.valid_until)
+    return TOO_LATE if end is not None and end < now + LEAST_VALIDITY else None
+
+
+def _in_categories(benefit: Benefit, ware: Ware) -> bool:
     rules = benefit.eligibility
-    if rules.item_ids and ware.item_id not in rules.item_ids:
-        return False
     if any(in_category(name, ware.category) for name in rules.exclude_categories):
         return False
     return not rules.include_categories or any(in_category(name, ware.category) for name in rules.include_categories)
