@@ -49,6 +49,12 @@ class StoredLists:
         at = ragged_arange(starts, lengths)
         return Ranked(Scored(n_rows, np.repeat(row, lengths), self.item[at], self.score[at]), self.source[at])
 
+    def of_one(self, customer: int) -> Ranked:
+        """The list of one customer, as the only row of a block."""
+        own = slice(int(self.indptr[customer]), int(self.indptr[customer + 1]))
+        row = np.zeros(own.stop - own.start, np.int64)
+        return Ranked(Scored(1, row, self.item[own], self.score[own]), self.source[own])
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"indptr": self.indptr, "item": self.item, "score": self.score, "source": self.source}
 

@@ -18,9 +18,9 @@ from models.erased import ErasedIds, LivingIds
 from models.errors import BundleError
 from models.interactions import Interactions
 from models.lists import Ranked, StoredLists
-from models.ranking import Scored, keys, positions
+from models.ranking import Scored, positions
 from models.recommender import Recommender
-from models.scenarios import NEW_ONLY, RANKED_BY, SCENARIOS, STORED
+from models.scenarios import RANKED_BY, SCENARIOS, STORED
 from models.sources.popular import Popular
 from models.sources.protocol import Queries
 from models.strings import IdIndex
@@ -28,7 +28,7 @@ from recsvc.engine.blocks import rows_of
 from recsvc.engine.columns import Columns
 from recsvc.engine.diversity import Paths
 from recsvc.engine.filling import fill_up
-from recsvc.engine.happenings import asked_about, kept_back, with_happenings
+from recsvc.engine.inside import Inside
 from recsvc.engine.kept import KeptAnswers
 from recsvc.engine.lenses import Lens, Lenses
 from recsvc.engine.past import Past, newest_orders, past_of
@@ -36,7 +36,7 @@ from recsvc.engine.products import MOST_KEPT, MOST_KEPT_IN_BULK, Products
 from recsvc.engine.query import Answer, Query
 from recsvc.engine.rules import Rules, rules_at
 from recsvc.engine.shaping import Shape
-from recsvc.engine.sieve import Sieve
+from recsvc.engine.sieve import Sieve, first_variants
 from recsvc.engine.stream import INSTEAD, OWN, PINNED, POPULAR, Lists, Stream
 from recsvc.engine.wording import answered_items
 
@@ -71,6 +71,7 @@ class Engine:
         self._paths = Paths(catalogue)
         variants = columns.coded("item_group_id")
         self._group = variants.code if variants.values else None
+        self._asked = Inside(customers, catalogue.items, recommender, self._group)
         self._cached_rules: Rules | None = None
         self._kept = KeptAnswers(customers, catalogue)
         self.rankings = 0  # queries that no stored list could answer, for the metrics
@@ -115,8 +116,24 @@ class Engine:
             return self._answer_block([query], now)[0]
         answer = self._kept.at(place, query, now)
         if answer is None:
-            answer = self._kept.keep(place, self._answer_block([query], now)[0])
+            answer = self._from_stored(place[0], query, now) or self._answer_block([query], now)[0]
+            answer = self._kept.keep(place, answer)
         return answer
+
+    def _from_stored(self, customer: int, query: Query, now: datetime) -> Answer | None:
+        """What `_answer_block` gives for a plain question whose customer's stored list suffices; else None."""
+        if customer < 0 or query.scenario not in self.stored:
+            return None
+        found = self.stored[query.scenario].of_one(customer)
+        fit = self._rules(now).allowed[found.scored.item]
+        if self._group is not None:
+            fit[fit] = first_variants(found.scored.row[fit], self._group[found.scored.item[fit]])
+        best = np.flatnonzero(fit)[: query.n]
+        if len(best) < query.n:
+            return None
+        queries = self.recommender.queries(np.array([customer]))
+        lists = Lists(queries, Stream.of(found.where(best), OWN), np.zeros(0, np.int64))
+        return self._worded([query], lists, now)[0]
 
     def recommend_many(self, queries: Iterable[Query], *, now: datetime) -> Iterator[Answer]:
         """Answers in the order of the queries, computed block by block."""
@@ -145,10 +162,10 @@ class Engine:
         Without filters, boosts and MMR a longer list begins with the shorter one.
         """
         rules = self._rules(now)
-        queries = self._inside(block, scenario)
-        excluded = self._excluded(block, queries, scenario)
+        queries = self._asked.queries(block, scenario)
+        excluded = self._asked.excluded(block, queries, scenario)
         shape = Shape.of(block, partial(self._lens, rules), self.catalogue.items, self._paths)
-        sieve = Sieve(self._lens(rules), shape, excluded, self._group, self._variants_shown(block, queries))
+        sieve = Sieve(self._lens(rules), shape, excluded, self._group, self._asked.variants_shown(block, queries))
         needed, base = wanted, Stream.empty(len(block))
         if shape is not None:
             needed = shape.needed(wanted)
@@ -198,8 +215,8 @@ class Engine:
     ) -> Stream:
         """These rows brought to `needed` items by another scenario, whose scores go on below each list's last one."""
         part = [block[row] for row in rows.tolist()]
-        queries = self._inside(part, scenario)
-        narrowed = sieve.rows(rows, self._excluded(part, queries, scenario))
+        queries = self._asked.queries(part, scenario)
+        narrowed = sieve.rows(rows, self._asked.excluded(part, queries, scenario))
         found = self._extended(stream.rows(rows), INSTEAD, scenario, queries, narrowed, needed[rows])
         more = found.where(found.stage == INSTEAD).ranked
         return sieve.trim(stream.then(stream.below(rows, more), INSTEAD), needed)
@@ -207,64 +224,11 @@ class Engine:
     def _lens(self, rules: Rules, query: Query = NO_WISHES) -> Lens:
         return self._lenses.of(rules, query.filter, query.boosts)
 
-    def _seen(self, block: list[Query]) -> NDArray[np.int64]:
-        """Keys of what other lists of the page show."""
-        shown = [(row, query.seen) for row, query in enumerate(block) if query.seen]
-        parts = [keys(np.array([row]), self.catalogue.items.find_hashed(seen)) for row, seen in shown]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
-
-    def _variants_shown(self, block: list[Query], queries: Queries) -> NDArray[np.int64]:
-        """Keys of the variants that are asked about or seen elsewhere on the page: rows and groups."""
-        if self._group is None:
-            return np.zeros(0, np.int64)
-        shown = np.concatenate([keys(queries.cart_row, queries.cart_item), self._seen(block)])
-        row, group = shown >> 32, self._group[shown & 0xFFFFFFFF]
-        return np.unique(keys(row[group >= 0], group[group >= 0]))
-
     def can_rank(self, scenario: str, queries: Queries) -> NDArray[np.bool_]:
         """Rows that say enough for the scenario; the others go straight to the fallback, and say so."""
         if scenario not in RANKED_BY:
             return np.ones(len(queries), np.bool_)
         return np.diff(queries.history.indptr) > 0
-
-    def _inside(self, block: list[Query], scenario: str) -> Queries:
-        customers = np.array(
-            [-1 if query.customer_id is None else self.customers.find(query.customer_id) for query in block], np.int64
-        )
-        carts = [
-            sorted(
-                {
-                    found
-                    for item in (*asked_about(query.items, query.live, scenario), *query.session_items)
-                    if (found := self.catalogue.items.find(item)) >= 0
-                }
-            )
-            for query in block
-        ]
-        row = np.repeat(np.arange(len(block)), [len(cart) for cart in carts])
-        item = np.array([item for cart in carts for item in cart], np.int32)
-        queries = self.recommender.queries(customers, row, item)
-        happened = [query.live for query in block]
-        queries = with_happenings(queries, happened, self.catalogue.items, looks=scenario in RANKED_BY)
-        if scenario in RANKED_BY and len(item):
-            # What lies in the cart or was just looked at says what the customer is up to, like a purchase of today.
-            queries = replace(queries, history=queries.history.with_entries(row, item, queries.today))
-        return queries
-
-    def _excluded(self, block: list[Query], queries: Queries, scenario: str) -> NDArray[np.int64]:
-        named = [
-            (row, found)
-            for row, query in enumerate(block)
-            for item in (*query.exclude, *kept_back(query.live))
-            if (found := self.catalogue.items.find(item)) >= 0
-        ]
-        parts = [keys(queries.cart_row, queries.cart_item), self._seen(block)]
-        if named:
-            row, item = np.array(named, np.int64).T
-            parts.append(keys(row, item))
-        if scenario in NEW_ONLY:
-            parts.append(keys(queries.pairs.row, queries.pairs.item))
-        return np.sort(np.concatenate(parts))
 
     def _look_up(self, scenario: str, queries: Queries) -> tuple[Ranked, NDArray[np.bool_]]:
         """The stored lists, and for which rows they hold all that a full ranking would."""

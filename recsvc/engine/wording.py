@@ -98,9 +98,6 @@ def _not_bought(
 
 def orders_with(queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int64]:
     """In how many orders of its row's history each item is, 0 for none."""
-    pairs = queries.pairs
-    if not len(pairs):
-        return np.zeros(len(row), np.int64)
-    stored, wanted = queries.habits.pair_keys, keys(row, item)
-    place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-    return np.where(stored[place] == wanted, pairs.orders[place], 0)
+    history = queries.history
+    stored, wanted = (history.item, item) if len(queries) == 1 else (keys(history.row, history.item), keys(row, item))
+    return np.searchsorted(stored, wanted, side="right") - np.searchsorted(stored, wanted)
