@@ -25,23 +25,33 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/recommend")
     def recommend() -> Response:
-        return respond(service, question_from_address, shareable=True)
+        return respond(_asked(), service, question_from_address, shareable=True)
 
     @routes.post("/recommend")
     def recommend_from_body() -> Response:
-        return respond(service, question_from_body, shareable=False)
+        return respond(_asked(), service, question_from_body, shareable=False)
 
     return routes
 
 
-def respond(service: Service, read: Callable[[Request, Service], Question], *, shareable: bool) -> Response:
+def _asked() -> Request:
+    # Flask's `request` looks for the request each time that something of it is read.
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def respond(
+    asked: Request, service: Service, read: Callable[[Request, Service], Question], *, shareable: bool
+) -> Response:
     """Check, ask, answer; whether caches may share the answer where it is about nobody."""
     started = perf_counter()
-    granted = scope_of(request, service)
-    question = read(request, service)
+    granted = scope_of(asked, service)
+    question = read(asked, service)
     shared = shareable and not question.personal
     customer = customer_asked_for(question.query.customer_id, question.customer_token, granted, service)
-    query = question.query if customer is None else replace(question.query, customer_id=customer)
+    query = question.query
+    if customer != query.customer_id:
+        query = replace(query, customer_id=customer)
     if question.explain:
         require_for_explanation(granted)
     now, engine = service.clock(), service.shelf.engine(question.drawn.model)
@@ -66,7 +76,7 @@ def respond(service: Service, read: Callable[[Request, Service], Question], *, s
     took = b"0.0" if shared else b"%.3f" % (seconds * 1000)
     body = b'{"recommendation_id":"%s",%s,"took_ms":%s}' % (recommendation_id.encode(), listed[1:-1], took)
     if shared:
-        return shared_response(body, request, vary=vary, seconds=seconds)
+        return shared_response(body, asked, vary=vary, seconds=seconds)
     headers = [("Cache-Control", PRIVATE), *([("Vary", vary)] if vary else [])]
     return Response(body, 200, headers, content_type="application/json")
 
