@@ -66,7 +66,10 @@ class Coverage:
     @property
     def never_listed(self) -> Mask:
         """May be shown, and stands in nobody's list."""
-        return self.fit & ~np.logical_or.reduce(list(self.listed.values()))
+        listed = np.zeros(len(self.fit), np.bool_)
+        for mask in self.listed.values():
+            listed |= mask
+        return self.fit & ~listed
 
     @property
     def unshown(self) -> Mask:

@@ -247,22 +247,10 @@ def prices(file: Path | None, store: Path) -> None:
     say(f"{record_prices(engine, database, datetime.now(UTC))} prices are new or have changed")
 
 
-def _run(path: Path, locale: str | None, store: Path, now: datetime | None = None) -> "Run":
-    from models.registry import Registry
-    from recsvc.engine import Engine
-    from recsvc.http.signing import read_previous_secret, read_secret
-    from recsvc.offers.campaign import load_campaign
-    from recsvc.offers.run import Run
-    from recsvc.state import open_database
+def _run(path: Path, locale: str | None, store: Path) -> "Run":
+    from recsvc.offers.run import open_run
 
-    campaign = load_campaign(path)
-    engine = Engine.from_bundle(Registry(store).open(verify=False), in_bulk=True)
-    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
-    secret = read_secret(os.environ.get("RECSVC_SECRET"), store)
-    previous = read_previous_secret(os.environ.get("RECSVC_SECRET_PREVIOUS"))
-    return Run.of(
-        campaign, engine, database, secret, now=now or datetime.now(UTC), locale=locale, previous_secret=previous
-    )
+    return open_run(path, store, locale=locale)
 
 
 def _formats(value: str) -> tuple[str, ...]:

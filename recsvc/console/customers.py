@@ -41,7 +41,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
             "customer.html",
             asked=customer_id, scenario=scenario, scenarios=LISTS, answer=answer, told=told, item_id=item_id,
             person=person_of(
-                customer_id, service.database, desk.secret, engine, lambda: desk.lifecycle(engine)
+                customer_id, service.database, desk.suppressions, engine, lambda: desk.lifecycle(engine)
             ),
             title_of=Titles(engine), masked=masked, in_words=in_words,
             refusal=lambda reason: refusal_words(reason, words),

@@ -25,6 +25,7 @@ from recsvc.console.sessions import (
     name_of,
 )
 from recsvc.console.shown import Shown
+from recsvc.customers.suppression import Suppressions
 from recsvc.engine import Engine
 from recsvc.http.contract import coded
 from recsvc.http.kpis import KeptFigures
@@ -50,6 +51,7 @@ class Desk:
 
     service: Service
     secret: bytes
+    previous_secret: bytes | None
     parts: tuple[str, ...]  # the pages that there are
     sessions: Sessions = field(init=False)
     kept: KeptFigures = field(init=False)
@@ -75,6 +77,10 @@ class Desk:
     def figures(self, campaign: str | None = None, days: int = 28) -> Figures:
         """What `/kpis` answers with, computed at most a minute ago. Raises ProblemError as that does."""
         return self.kept.figures(days, campaign)
+
+    def suppressions(self) -> Suppressions:
+        """The addresses that are never written to, read anew."""
+        return Suppressions(self.service.database, self.secret, self.previous_secret)
 
     def lifecycle(self, engine: Engine) -> Lifecycle:
         """Where each customer stands today, computed once a day and model."""

@@ -11,24 +11,26 @@ from flask.typing import ResponseReturnValue
 from limits import parse
 
 from models.errors import RecsvcError
-from recsvc.console import catalogue, customers, models, placements, today
+from recsvc.console import campaigns, catalogue, customers, models, placements, today
 from recsvc.console.desk import TYPES, Desk, assets, remember_language, to
 from recsvc.console.sessions import NOBODY, PATH, THIS_MACHINE, key_of
 from recsvc.http.problems import ProblemError
 from recsvc.http.service import Service
-from recsvc.http.signing import read_secret
+from recsvc.http.signing import read_previous_secret, read_secret
 
 log = logging.getLogger(__name__)
 TRIES = parse("10/minute")  # of keys, from one address
 OPEN_TO_ALL = ("console.sign_in", "console.enter", "console.asset")
 FOREVER = "public, max-age=31536000, immutable"
-PARTS = (today, models, customers, placements, catalogue)
+PARTS = (today, models, customers, campaigns, placements, catalogue)
 
 
 def blueprint(service: Service) -> Blueprint:
     """All of it, under /console."""
     parts = tuple(part.__name__.rpartition(".")[2] for part in PARTS)
-    desk = Desk(service, read_secret(service.settings.secret, service.settings.store), parts)
+    settings = service.settings
+    secret, previous = read_secret(settings.secret, settings.store), read_previous_secret(settings.previous_secret)
+    desk = Desk(service, secret, previous, parts)
     routes = Blueprint("console", __name__, url_prefix=PATH)
     _guard(routes, desk)
     _doors(routes, desk)

@@ -73,8 +73,9 @@ class Person:
 
 
 def person_of(
-    customer_id: str, database: sa.Engine, secret: bytes, engine: Engine, lifecycle: Callable[[], Lifecycle]
-) -> Person:
+    customer_id: str, database: sa.Engine, suppressions: Callable[[], Suppressions], engine: Engine,
+    lifecycle: Callable[[], Lifecycle],
+) -> Person:  # fmt: skip
     """Everything that is known of a customer."""
     learned = None
     place = engine.customers.find(customer_id)
@@ -83,18 +84,18 @@ def person_of(
         past = engine.past(customer_id, orders=SHOWN_ORDERS)
         learned = Learned(stages.name(place), round(float(stages.rhythm[place]), 1), past)
     try:
-        tables = _tables(customer_id, database, secret)
+        tables = _tables(customer_id, database, suppressions)
     except sa.exc.SQLAlchemyError:
         log.exception("console: a customer without the database")
         tables = None
     return Person(customer_id, learned, tables)
 
 
-def _tables(customer_id: str, database: sa.Engine, secret: bytes) -> Tables:
+def _tables(customer_id: str, database: sa.Engine, suppressions: Callable[[], Suppressions]) -> Tables:
     known = find_customers(database, [customer_id]).get(customer_id)
     refusal = None
     if known is not None:
-        suppressed = bool(known.email) and Suppressions(database, secret).reason(known.email or "") is not None
+        suppressed = bool(known.email) and suppressions().reason(known.email or "") is not None
         refusal = refusal_to_mail(known, suppressed=suppressed)
     own = sa.select(events.c.type, events.c.happened_at, events.c["items"]).where(events.c.customer_id == customer_id)
     book = sa.select(mails).where(mails.c.customer_id == customer_id).order_by(mails.c.created_at.desc())

@@ -21,7 +21,8 @@ SUGGESTED = 3
 LONGEST_TEXT = 20_000
 LAST_BOUGHT = 3  # what a list about items is asked about
 ABOUT_ITEMS = ("complements", "similar")
-PLAIN = Placement()
+PLAIN = Placement.model_validate({})
+AS_IT_IS = Wishes.model_validate({})
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
 
     def answer_of(placement: Placement, customer_id: str, about: tuple[str, ...], engine: Engine) -> Answer:
         items = about if placement.scenario in ABOUT_ITEMS else ()
-        fields = shaped(Wishes(), "", placement)
+        fields = shaped(AS_IT_IS, "", placement)
         query = Query(customer_id=customer_id, items=items, locale=desk.visitor().words.locale, **fields)
         return engine.recommend(as_it_is_now(query, None, engine, service), now=service.clock())
 

@@ -1,20 +1,23 @@
 """One campaign about to be worked on: its parts put together once, for preview, export, sending and HTTP."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from models.errors import InputError
+from models.registry import Registry
 from recsvc.customers.suppression import Suppressions
 from recsvc.customers.table import Customer
 from recsvc.engine import Engine
+from recsvc.http.signing import read_previous_secret, read_secret
 from recsvc.offers.audience import Audience
 from recsvc.offers.benefits.chooser import BenefitChooser
-from recsvc.offers.campaign import Campaign
+from recsvc.offers.campaign import Campaign, load_campaign
 from recsvc.offers.ledger import FREE_TO_EXPORT
 from recsvc.offers.offer import Offer
 from recsvc.offers.prices import Claims, record_prices
@@ -22,6 +25,7 @@ from recsvc.offers.selection import OfferMaker
 from recsvc.offers.similar_goods import SimilarGoods
 from recsvc.offers.targeting import Targeting
 from recsvc.offers.tokens import MailTokens
+from recsvc.state import open_database
 
 BLOCK = 500
 
@@ -97,3 +101,15 @@ class Run:
 
     def _audience(self, free: tuple[str, ...]) -> Audience:
         return Audience(self.database, self.campaign, self.targeting, self.suppressions, self.similar, self.now, free)
+
+
+def open_run(path: Path, store: Path, *, locale: str | None = None) -> Run:
+    """A campaign file with the published model and the database that the environment names, for a command that goes
+    through all customers. Raises RecsvcError for what is missing or wrong."""
+    engine = Engine.from_bundle(Registry(store).open(verify=False), in_bulk=True)
+    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    secret = read_secret(os.environ.get("RECSVC_SECRET"), store)
+    previous = read_previous_secret(os.environ.get("RECSVC_SECRET_PREVIOUS"))
+    return Run.of(
+        load_campaign(path), engine, database, secret, now=datetime.now(UTC), locale=locale, previous_secret=previous
+    )

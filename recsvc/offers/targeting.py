@@ -1,7 +1,7 @@
 """The rules of an audience that ask what customers bought: computed once for all customers of a bundle."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -24,15 +24,21 @@ Mask = NDArray[np.bool_]
 class Targeting:
     """The rules of one audience over one bundle. Raises InputError for an item or category that nobody knows."""
 
-    def __init__(self, rules: AudienceRules, engine: Engine, *, now: datetime) -> None:
+    def __init__(
+        self, rules: AudienceRules, engine: Engine, *, now: datetime, lifecycle: Callable[[], Lifecycle] | None = None
+    ) -> None:
+        """`lifecycle` gives that of the engine today, where somebody keeps it."""
         self._rules = rules
         self._engine = engine
+        self._known_lifecycle = lifecycle
         self.today = today_of(engine, now)
         self._checks: list[tuple[Mask, str]] = list(self._masks())
 
     @cached_property
     def lifecycle(self) -> Lifecycle:
         """Where every customer of the bundle stands."""
+        if self._known_lifecycle is not None:
+            return self._known_lifecycle()
         return Lifecycle.of(self._engine.recommender.histories, self.today)
 
     def refusal(self, customer_id: str, *, profiling_ok: bool) -> str | None:

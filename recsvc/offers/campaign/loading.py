@@ -52,13 +52,13 @@ def load_campaign(path: Path) -> Campaign:
     """Read and check a campaign file; raises SettingsError naming file, section, key and remedy."""
     tables = read_toml(path)
     try:
-        return _campaign(tables, path.parent)
+        return campaign_of(tables, path.parent)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
 
 
-def _campaign(tables: dict[str, Any], folder: Path) -> Campaign:
-    """The file's tables as a campaign; paths in it start from `folder`."""
+def campaign_of(tables: dict[str, Any], folder: Path) -> Campaign:
+    """A file's tables as a campaign; paths in it start from `folder`. Raises SettingsError as `load_campaign`."""
     for key in tables:
         if key not in SECTIONS:
             raise SettingsError(unknown_key(key, SECTIONS, "the file"))
