@@ -222,6 +222,28 @@ def send(
 
 
 @offers.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@store_option
+def redeemed(file: Path, store: Path) -> None:
+    """Bring in which benefits were redeemed, and let caps and budgets have back those that ended unredeemed.
+
+    FILE is a CSV with customer_id and benefit_id, a line for each redemption so far.
+
+    \b
+    Example:
+      recsvc offers redeemed redemptions.csv
+    """
+    from recsvc.offers.benefits.redeemed import read_redemptions, settle
+    from recsvc.state import open_database
+
+    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    settled = settle(database, read_redemptions(file), now=datetime.now(UTC))
+    say(f"{settled.redeemed} redemptions are new; {settled.unknown} are of benefits that were not given")
+    for name, count in sorted(settled.released.items()):
+        say(f"ended unredeemed, free to be given again: {count} × {name}")
+
+
+@offers.command()
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @store_option
 def prices(file: Path | None, store: Path) -> None:

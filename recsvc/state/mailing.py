@@ -70,6 +70,9 @@ benefit_uses = sa.Table(
     sa.Column("edition", sa.Text, primary_key=True),
     sa.Column("cost_minor", sa.BigInteger, nullable=False),
     sa.Column("at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),  # the first moment at which it is no longer valid
+    sa.Column("redeemed_at", Instant),  # when its redemption was brought in
+    sa.Column("released_at", Instant),  # when it had ended unredeemed, and cap and budget got it back
 )
 
 # A row where an item's price changed: the price in force from that moment on.

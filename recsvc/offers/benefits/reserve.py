@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recsvc.offers.benefits.profit import Valued
-from recsvc.offers.benefits.schema import Benefit
+from recsvc.offers.benefits.schema import Benefit, moment
 from recsvc.state import writing
 from recsvc.state.database import PATIENT
 from recsvc.state.mailing import benefit_counters, benefit_uses
@@ -60,17 +60,20 @@ def release(connection: sa.Connection, *, campaign_id: str, edition: str, custom
         & (benefit_uses.c.customer_id == customer_id)
     )
     for benefit_id, cost in connection.execute(
-        sa.select(benefit_uses.c.benefit_id, benefit_uses.c.cost_minor).where(mine).order_by(benefit_uses.c.benefit_id)
+        sa.select(benefit_uses.c.benefit_id, benefit_uses.c.cost_minor)
+        .where(mine, benefit_uses.c.released_at.is_(None))
+        .order_by(benefit_uses.c.benefit_id)
     ).all():
-        _give_back(connection, benefit_id, cost)
+        give_back(connection, benefit_id, cost)
     connection.execute(sa.delete(benefit_uses).where(mine))
 
 
-def _give_back(connection: sa.Connection, benefit_id: str, cost: int) -> None:
+def give_back(connection: sa.Connection, benefit_id: str, cost: int, times: int = 1) -> None:
+    """Let so many uses, of so much cost in all, be given again."""
     connection.execute(
         sa.update(benefit_counters)
         .where(benefit_counters.c.benefit_id == benefit_id)
-        .values(used=benefit_counters.c.used - 1, spent_minor=benefit_counters.c.spent_minor - cost)
+        .values(used=benefit_counters.c.used - times, spent_minor=benefit_counters.c.spent_minor - cost)
     )
 
 
@@ -85,6 +88,7 @@ class _Book:
     spent: Counter[str]
     had: Counter[tuple[str, str]]  # (benefit, customer): times, in other mails
     here: dict[str, dict[str, int]]  # customer: benefit: cost, of this mail
+    released: set[tuple[str, str]] = field(default_factory=set)  # (benefit, customer) of this mail, already given back
     new: list[dict[str, Any]] = field(default_factory=list)
     dropped: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -103,13 +107,18 @@ class _Book:
             used[name], spent[name] = count, cost
         had: Counter[tuple[str, str]] = Counter()
         here: dict[str, dict[str, int]] = {}
+        released: set[tuple[str, str]] = set()
         uses = sa.select(benefit_uses).where(benefit_uses.c.customer_id.in_(ids))
         for row in connection.execute(uses):
-            if (row.campaign_id, row.edition) == (campaign, edition):
+            of_this_mail = (row.campaign_id, row.edition) == (campaign, edition)
+            if row.released_at is not None:
+                if of_this_mail:
+                    released.add((row.benefit_id, row.customer_id))
+            elif of_this_mail:
                 here.setdefault(row.customer_id, {})[row.benefit_id] = row.cost_minor
             elif row.benefit_id in benefits:
                 had[row.benefit_id, row.customer_id] += 1
-        return cls(benefits, campaign, edition, used, spent, had, here)
+        return cls(benefits, campaign, edition, used, spent, had, here, released)
 
     def give(self, wish: Wish) -> Given:
         before = self.here.get(wish.customer_id, {})
@@ -146,7 +155,10 @@ class _Book:
         for name, cost in zip(choice.ids, choice.costs, strict=True):
             self.used[name] += 1
             self.spent[name] += cost
-            self.new.append({"benefit_id": name, "customer_id": customer_id, "cost_minor": cost})
+            if (name, customer_id) in self.released:
+                self.dropped.append((name, customer_id, 0))  # its row makes room for the new one
+            end = moment(self.benefits[name].valid_until)
+            self.new.append({"benefit_id": name, "customer_id": customer_id, "cost_minor": cost, "expires_at": end})
 
     def _drop(self, customer_id: str, before: Mapping[str, int]) -> None:
         for name, cost in before.items():
@@ -158,7 +170,7 @@ class _Book:
     def write(self, connection: sa.Connection, now: datetime) -> None:
         for name, customer_id, cost in self.dropped:
             if name not in self.benefits:  # of an earlier choice of benefits; its row is not held here
-                _give_back(connection, name, cost)
+                give_back(connection, name, cost)
             connection.execute(
                 sa.delete(benefit_uses).where(
                     benefit_uses.c.benefit_id == name,
