@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recsvc.measure.names import Book
 from recsvc.measure.purchases import BLOCK, seconds
-from recsvc.measure.touches import Touches, seen_by
+from recsvc.measure.touches import Touches
 from recsvc.state.live_events import events
 from recsvc.state.mailing import benefit_uses, consents, mail_clicks, mails
 from recsvc.state.schema import customers
@@ -155,31 +155,29 @@ def visitors_of(
     arms = {arm for label in touches.labels for name, arm in label.arms if name == experiment}
     first = [control] if control in arms else []
     ordered = (*first, *sorted(arms - {control}))
-    found: dict[int, tuple[float, int]] = {}
-    crossed: set[int] = set()
-    for number, arm in enumerate(ordered):
-        for subject, (at, _) in seen_by(touches, lambda label, arm=arm: (experiment, arm) in label.arms).items():  # type: ignore[misc]
-            if subject in found:
-                crossed.add(subject)
-            if subject not in found or at < found[subject][0]:
-                found[subject] = at, number
-    if not found:
+    arm_of = {(experiment, arm): number for number, arm in enumerate(ordered)}
+    of_label = np.array([next((arm_of[arm] for arm in label.arms if arm in arm_of), -1) for label in touches.labels])
+    met = np.flatnonzero(of_label[touches.met_label] >= 0) if len(of_label) else np.zeros(0, np.int64)
+    if not len(met):
         return None
-    subjects = sorted(found)
+    subject, of_visit, at = touches.met_subject[met], of_label[touches.met_label[met]], touches.met_at[met]
+    sort = np.lexsort((of_visit, at, subject))
+    subjects, begin = np.unique(subject[sort], return_index=True)
+    of_visit, since = of_visit[sort], at[sort][begin]
+    crossed = int((np.maximum.reduceat(of_visit, begin) != np.minimum.reduceat(of_visit, begin)).sum())
     named = segments or {}
-    names = ("", *sorted({named[subject] for subject in subjects if named.get(subject)}))
+    names = ("", *sorted({name for number in subjects.tolist() if (name := named.get(number))}))
     places = {name: place for place, name in enumerate(names)}
-    since = np.array([found[subject][0] for subject in subjects])
     return Cohort(
         experiment,
         ordered,
-        np.array(subjects, np.int64),
-        np.array([found[subject][1] for subject in subjects], np.int64),
+        subjects,
+        of_visit[begin],
         since,
         since + window,
-        np.array([places[named.get(subject, "")] for subject in subjects], np.int64),
+        np.array([places[named.get(number, "")] for number in subjects.tolist()], np.int64),
         names,
-        len(crossed),
+        crossed,
     )
 
 

@@ -1,10 +1,7 @@
 """What customers saw and clicked of ours: lists on pages and links in mails."""
 
 from array import array
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import inf
-from typing import Any
 
 import numpy as np
 import orjson
@@ -18,8 +15,6 @@ from recsvc.measure.names import Book, Names
 from recsvc.measure.purchases import seconds, streamed
 from recsvc.state.live_events import events
 from recsvc.state.mailing import mail_clicks, mails
-
-LABEL_BITS, SUBJECT_BITS = 24, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +33,8 @@ class Touches:
     """Clicks, and what was shown, one entry an item: equal-length arrays. `label` numbers `labels`.
 
     `lists` and `clicked_lists` count by label how many lists were shown to how many visitors, each once, and how many
-    of these were clicked; a list whose click was told was shown, too. `met` is when each subject first saw each label,
-    by subject << LABEL_BITS | label.
+    of these were clicked; a list whose click was told was shown, too. `met_subject`, `met_label` and `met_at` are when
+    each subject first saw each label.
     """
 
     subject: NDArray[np.int64]
@@ -50,7 +45,9 @@ class Touches:
     labels: tuple[Label, ...]
     lists: NDArray[np.int64]
     clicked_lists: NDArray[np.int64]
-    met: Mapping[int, float]
+    met_subject: NDArray[np.int64]
+    met_label: NDArray[np.int64]
+    met_at: NDArray[np.float64]
 
 
 class TouchReader:
@@ -61,8 +58,9 @@ class TouchReader:
         self._labels = Names()
         self._of_hash: dict[int, int] = {}
         self._rows = array("d")
-        self._seen: dict[int, int] = {}  # list and subject → 2 × label + whether it was clicked
-        self._met: dict[int, float] = {}  # subject and label → first moment
+        self._lists = array("q")  # of each list told: its id's hash, subject, 2 × label + whether it was clicked
+        self._lists_at = array("d")
+        self._since = 0.0
         self._of_origin: dict[bytes, int | None] = {}
         self._signer = Signer(b"", SCENARIOS)  # stored ids were checked when they came: reading them needs no secret
 
@@ -75,24 +73,19 @@ class TouchReader:
         )  # fmt: skip
         wanted = events.c.type.in_(("impression", "click")), events.c.recommendation_id.is_not(None)
         query = sa.select(*columns).where(*wanted).order_by(events.c.seq)
-        known, subject, nobody = self._of_origin, self._book.subject, -1
-        met = self._met
+        subject, nobody, labels = self._book.subject, -1, dict[int, int | None]()
+        tell, at_moment, self._since = self._lists.extend, self._lists_at.append, since
         for kind, customer_id, session_id, items, text, at in streamed(connection, query):
-            origin = Signer.origin(text)
-            label = known[origin] if origin in known else self._new_label(origin, text)
+            hashed = hash(text)
+            label = labels[hashed] if hashed in labels else labels.setdefault(hashed, self._label_of(text))
             if label is None:
                 continue
             who = subject(customer_id, session_id)
             clicked = kind == "click"
             if who < 0:
                 nobody -= 1  # each visitor without a name is another one
-            else:
-                first = who << LABEL_BITS | label
-                if at < met.get(first, inf):
-                    met[first] = at
-            if at >= since:
-                key = (hash(text) << SUBJECT_BITS) + (who if who >= 0 else nobody)
-                self._seen[key] = max(self._seen.get(key, 0), 2 * label + clicked)
+            tell((hashed, who if who >= 0 else nobody, 2 * label + clicked))
+            at_moment(at)
             if clicked or (views and who >= 0):
                 self._add_items(who, [item["item_id"] for item in orjson.loads(items)], text, at, label, clicked)
 
@@ -117,7 +110,13 @@ class TouchReader:
     def finish(self) -> Touches:
         """What was collected, as arrays."""
         table, n_labels = np.frombuffer(self._rows, np.float64).reshape(-1, 5), len(self._labels)
-        seen = np.fromiter(self._seen.values(), np.int64, len(self._seen))
+        hashed, who, said = np.frombuffer(self._lists, np.int64).reshape(-1, 3).T
+        at = np.frombuffer(self._lists_at, np.float64)
+        lately = at >= self._since
+        seen = _last_of_each(said[lately], who[lately], hashed[lately])
+        named = np.flatnonzero(who >= 0)
+        named = named[np.lexsort((at[named], said[named] // 2, who[named]))]
+        first = named[_starts(who[named], said[named] // 2)]
         return Touches(
             table[:, 0].astype(np.int64),
             table[:, 1].astype(np.int64),
@@ -127,11 +126,16 @@ class TouchReader:
             tuple(label for label in self._labels.numbers if isinstance(label, Label)),
             np.bincount(seen // 2, minlength=n_labels),
             np.bincount(seen[seen % 2 == 1] // 2, minlength=n_labels),
-            self._met,
+            who[first],
+            said[first] // 2,
+            at[first],
         )
 
-    def _new_label(self, origin: bytes, text: str) -> int | None:
+    def _label_of(self, text: str) -> int | None:
         """The label's number of a stored id; None for one that an older recsvc signed."""
+        origin = Signer.origin(text)
+        if origin in self._of_origin:
+            return self._of_origin[origin]
         found = None
         if origin:
             says = self._signer.unchecked(text)
@@ -150,12 +154,16 @@ class TouchReader:
             self._rows.extend((who, item, at, label, clicked))
 
 
-def seen_by(touches: Touches, wanted: Callable[[Label], Any]) -> dict[int, tuple[float, int]]:
-    """Each subject's first meeting with a label that is `wanted`: when, and which label."""
-    numbers = {number for number, label in enumerate(touches.labels) if wanted(label)}
-    found: dict[int, tuple[float, int]] = {}
-    for key, at in touches.met.items():
-        subject, label = key >> LABEL_BITS, key & ((1 << LABEL_BITS) - 1)
-        if label in numbers and (subject not in found or (at, label) < found[subject]):
-            found[subject] = at, label
-    return found
+def _starts(*columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which entries of columns that are sorted together begin a run of equal ones."""
+    starts = np.ones(len(columns[0]), np.bool_)
+    starts[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return starts
+
+
+def _last_of_each(value: NDArray[np.int64], *columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The greatest value of each combination of the columns."""
+    sort = np.lexsort((value, *columns))
+    starts = _starts(*(column[sort] for column in columns))
+    last: NDArray[np.int64] = value[sort][np.append(starts[1:], True)] if len(value) else value
+    return last
