@@ -16,6 +16,7 @@ from babel.dates import format_date as babel_format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_percent as babel_format_percent
 
 LOCALE_DIR = Path(__file__).parent / "locale"
 SOURCE_LANGUAGE = "en"
@@ -52,6 +53,12 @@ def format_price(amount: float, currency: str, locale: str) -> str:
     if not currency:
         return format_decimal(amount, format="#,##0.00", locale=_known_locale(locale))
     return format_currency(amount, currency, locale=_known_locale(locale))
+
+
+@lru_cache(maxsize=10_000)
+def format_percent(percent: int, locale: str) -> str:
+    """'16 %', '16%'."""
+    return babel_format_percent(percent / 100, format=None, locale=_known_locale(locale))
 
 
 def format_date(day: date, locale: str) -> str:

@@ -13,7 +13,7 @@ from jinja2 import Template, TemplateError
 from mjml import mjml2html
 
 from models.errors import InputError
-from recsvc.i18n import format_date, translator
+from recsvc.i18n import format_date, format_percent, translator
 from recsvc.offers.campaign import Campaign
 from recsvc.offers.offer import Offer, OfferBenefit, OfferItem, OfferSlot
 from recsvc.offers.sandbox import MailEnvironment
@@ -43,12 +43,14 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """An item as the templates see it; `label` in `ink` on `color` stands in for a missing image."""
+    """An item as the templates see it; `off` is the `percent` as the locale writes it, '−16 %'. `label` in `ink` on
+    `color` stands in for a missing image."""
 
     title: str
     price: str
     lowest: str
     percent: int
+    off: str
     unit_price: str
     reason: str
     image: str
@@ -103,7 +105,7 @@ class MailRenderer:
         blocks = []
         for slot in offer.slots:
             if slot.items[:room]:
-                blocks.append(_block(slot, slot.items[:room]))
+                blocks.append(_block(slot, slot.items[:room], offer.locale))
             room = max(room - len(slot.items), 0)
         return {
             "lang": offer.locale,
@@ -146,16 +148,17 @@ class MailRenderer:
         return folder / name if folder is not None and (folder / name).is_file() else TEMPLATES / name
 
 
-def _block(slot: OfferSlot, items: Sequence[OfferItem]) -> Block:
-    tiles = [_tile(item) for item in items]
+def _block(slot: OfferSlot, items: Sequence[OfferItem], locale: str) -> Block:
+    tiles = [_tile(item, locale) for item in items]
     rows = [tiles[start : start + 2] for start in range(0, len(tiles), 2)]
     return Block(slot.heading, "-" * len(slot.heading), tiles, rows)
 
 
-def _tile(item: OfferItem) -> Tile:
+def _tile(item: OfferItem, locale: str) -> Tile:
+    off = f"−{format_percent(item.percent, locale)}" if item.percent else ""
     title, label, color, ink = _shown(item.title, item.category)
     return Tile(
-        title, item.price, item.lowest, item.percent, item.unit_price, item.reason, item.image, item.link, label,
+        title, item.price, item.lowest, item.percent, off, item.unit_price, item.reason, item.image, item.link, label,
         color, ink,
     )  # fmt: skip
 

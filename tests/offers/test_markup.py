@@ -66,6 +66,13 @@ def test_so_do_all_ways_to_fill_a_template(tmp_path: Path, language: str) -> Non
         sound(renderer.render(changed), language)
 
 
+@pytest.mark.parametrize(("language", "off"), [("de", "−13\xa0%"), ("en", "−13%")])
+def test_a_reduction_is_written_as_the_language_does(tmp_path: Path, language: str, off: str) -> None:
+    mail = MailRenderer(made_up_campaign(tmp_path), today=TODAY).render(rich(made_up_offer(language)))
+    assert off in mail.html
+    assert f"({off})" in mail.text
+
+
 @pytest.mark.parametrize(
     ("broken", "fault"),
     [
