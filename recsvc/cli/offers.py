@@ -1,5 +1,6 @@
 """`recsvc offers`: check a campaign file, look at one mail, write everybody's offers."""
 
+import gc
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,6 +149,7 @@ def export(
 
     run = _run(campaign, locale, store)
     audience = run.audience(customers)
+    gc.freeze()  # offers hold no cycles: looking for some among all that is kept takes a fifth of the time
     with progress("Offers", audience.size, quiet=quiet) as meter:
         summary = export_offers(run, audience, out, formats=formats, record=record, advance=meter.advance)
     if not quiet:
