@@ -1,5 +1,6 @@
 """One-click unsubscription (RFC 8058), clicks, and one reader's offer over HTTP."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from recsvc.customers.table import find_customers
 from recsvc.keys import Scope
 from recsvc.offers.tokens import MailTokens, last_click_day
 from recsvc.state.mailing import mail_clicks
+from recsvc.state.schema import metadata
 from tests.conftest_shop import run_recsvc
 from tests.http.conftest import SECRET, MakeKey
 from tests.offers.conftest import CUSTOMERS
@@ -138,3 +140,32 @@ def test_an_offer_takes_a_server_key(app: Flask, client: FlaskClient, make_key: 
     assert client.get(address, headers=public).status_code == 403
     assert client.get(address, headers=server).status_code == 200
     assert client.post(f"/u/{TOKEN}").status_code == 200  # the way out takes none
+
+
+def test_who_is_erased_is_in_no_answer_and_no_log(
+    store: Path, app: Flask, client: FlaskClient, database: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    questions = ("/offers/coffee-1?campaign=golden", "/recommend?customer_id=coffee-1&scenario=again")
+    known = [client.get(question).get_json() for question in questions]
+    click = known[0]["slots"][0]["items"][0]["link"]
+    assert "/p/" in click
+    client.post("/events", json={"type": "view", "customer_id": "coffee-1", "items": ["milk"]})
+    client.post(f"/u/{TOKEN}")
+    client.get(f"/c/{TOKENS.click('golden', '', 'coffee-1', 'milk', 'again', 1, last_click_day(datetime.now(UTC)))}")
+    assert run_recsvc("customers", "erase", "coffee-1", "--yes", "--store", store).exit_code == 0
+    time.sleep(1.1)  # a second is how long a service may take to hear of it
+    gone = client.get(questions[0])
+    assert gone.status_code == 404
+    assert "not in the customer table" in gone.text
+    assert "coffee-1" not in gone.text
+    stranger = client.get("/recommend?customer_id=nobody&scenario=again").get_json()
+    erased = client.get(questions[1]).get_json()
+    assert [one["item_id"] for one in erased["items"]] == [one["item_id"] for one in stranger["items"]]
+    assert erased["fallback"] == stranger["fallback"] is not None
+    assert known[1]["fallback"] is None
+    with database.connect() as connection:
+        for table in metadata.sorted_tables:
+            assert not any("coffee-1" in map(str, row) for row in connection.execute(sa.select(table))), table.name
+    assert "coffee-1" not in caplog.text
+    assert "kim@mail.example" not in caplog.text
