@@ -5,7 +5,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,10 @@ def _sqlite(file: Path) -> sa.Engine:
     def prepare(*_: Any) -> None:
         # Addresses and key hashes are nobody else's business; SQLite gives its -wal and -shm files the same mode.
         file.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Only a file that is not there yet: closing one that is would drop the locks that this process's other connections
+        # hold on it, and the next process to leave would take their log away.
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

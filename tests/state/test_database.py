@@ -190,3 +190,15 @@ def test_a_patient_writer_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest
 def _insert_patiently(database: sa.Engine) -> None:
     with writing(database, patience=30) as connection:
         connection.execute(customers.insert().values(customer_id="b", updated_at=NOW))
+
+
+def test_another_process_leaves_the_log_of_open_connections_alone(tmp_path: Path) -> None:
+    """SQLite takes the log away with the last connection: it must see that this process has others."""
+    database = open_database(None, tmp_path)
+    with database.connect() as first, database.connect() as second:
+        for connection in (first, second):
+            connection.execute(sa.select(customers))
+        program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('DELETE FROM customers'); c.close()"
+        subprocess.run([sys.executable, "-c", program, tmp_path / "recsvc.db"], check=True)
+        assert (tmp_path / "recsvc.db-wal").exists()
+    database.dispose()
