@@ -40,7 +40,7 @@ def alerts_of(
         *_of_answers(counted, words),
         *_of_database(service, ready, words),
         *_of_keys(service, now, words),
-        *_of_tests(figures, words),
+        *_of_figures(figures, ready, words),
     ]
     return sorted(found, key=lambda alert: not alert.grave)
 
@@ -95,9 +95,13 @@ def _of_keys(service: Service, now: datetime, words: Translator) -> Iterator[Ale
             yield Alert(text, f"recsvc keys rotate {key.key_id}")
 
 
-def _of_tests(figures: Figures | None, words: Translator) -> Iterator[Alert]:
+def _of_figures(figures: Figures | None, ready: Readiness, words: Translator) -> Iterator[Alert]:
     _ = words.gettext
-    for test in (*figures.campaigns, *figures.experiments) if figures is not None else ():
+    if figures is None:
+        if ready.database == "up":
+            yield Alert(_("The figures cannot be computed; the log says why."), "recsvc kpis", grave=True)
+        return
+    for test in (*figures.campaigns, *figures.experiments):
         if test.broken:
             text = _("The groups of “{name}” do not have the sizes they should have: none of its figures counts.")
             yield Alert(text.format(name=test.name), "recsvc kpis")

@@ -201,9 +201,13 @@ class CampaignPages:
         """What it brought, where it was mailed."""
         try:
             figures = self._desk.figures(name)
-        except ProblemError:
-            return {"results": None}
-        return {"results": page_values(figures, Words(self._desk.visitor().words, figures.currency))}
+        except ProblemError as error:
+            unknown = error.status is not HTTPStatus.NOT_FOUND  # else it was not mailed yet
+            return {"results": None, "results_problem": error.detail if unknown else ""}
+        return {
+            "results_problem": "",
+            "results": page_values(figures, Words(self._desk.visitor().words, figures.currency)),
+        }
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

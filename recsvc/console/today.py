@@ -52,7 +52,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
         try:
             figures = desk.figures()
         except ProblemError:
-            figures = None  # the database is down, which is among the alerts
+            figures = None  # which is among the alerts
         ready, counted = state_of(service), read_counts(service.metrics.exposition())
         return desk.page(
             "today.html",

@@ -1,5 +1,6 @@
 """`/kpis`: what lists, experiments and campaigns brought."""
 
+import logging
 import threading
 import time
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from recsvc.http.service import Service
 from recsvc.keys import Scope
 from recsvc.measure.figures import Figures
 
+log = logging.getLogger(__name__)
 KEPT_SECONDS = 60.0  # figures of a large shop take seconds, and change little in a minute
 MOST_KEPT = 20
 MOST_DAYS = 730
@@ -73,6 +75,7 @@ class KeptFigures:
                     HTTPStatus.NOT_FOUND, detail, errors=[{"parameter": "campaign", "detail": detail}]
                 ) from None
             except (sa.exc.SQLAlchemyError, OSError, RecsvcError) as error:
+                log.warning("no figures", exc_info=error)
                 detail = (
                     str(error) if isinstance(error, RecsvcError) else "there are no figures while the database is down"
                 )
