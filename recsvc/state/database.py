@@ -111,8 +111,8 @@ def _sqlite(file: Path) -> sa.Engine:
     def prepare(*_: Any) -> None:
         # Addresses and key hashes are nobody else's business; SQLite gives its -wal and -shm files the same mode.
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Only a file that is not there yet: closing one that is would drop the locks that this process's other connections
-        # hold on it, and the next process to leave would take their log away.
+        # Only a file that is not there yet: closing one that is would drop the locks that other connections of this
+        # process hold on it, and the next process to leave would take their log away.
         with suppress(FileExistsError):
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
