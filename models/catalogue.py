@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ TEXTS = (
     "title", "description", "link", "image_link", "brand", "product_type", "item_group_id", "currency",
     "unit_pricing_measure", "unit_pricing_base_measure",
 )  # fmt: skip
+# Those that many items have in common.
+SHARED = ("brand", "product_type", "currency")
 # A shop's own, for filters alone; a bundle may lack them.
 LABELS = ("custom_label_0", "custom_label_1", "custom_label_2", "custom_label_3", "custom_label_4")
 NUMBERS = ("price", "sale_price", "cost_of_goods_sold")
@@ -22,7 +25,7 @@ UNFIT = ("not_listed", "no_title", "out_of_stock", "not_yet_available", "expired
 NEVER, ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Product:
     """One item as its shop describes it; None or '' is an attribute that the feed does not give. Prices in currency
     units.
@@ -85,6 +88,7 @@ class Catalogue:
     def product(self, item: int, now: float) -> Product:
         """The item as it is at `now`: a sale price only while the sale runs."""
         texts = {name: self.texts[name][item] for name in TEXTS}
+        texts |= {name: intern(texts[name]) for name in SHARED}
         price, sale = (float(self.numbers[name][item]) for name in ("price", "sale_price"))
         on_sale = self.times["sale_from"][item] <= now < self.times["sale_until"][item] and sale == sale
         return Product(

@@ -12,8 +12,8 @@ from models.strings import IdIndex
 from recsvc.engine.query import Answer, Query
 from recsvc.engine.rules import rules_at
 
-# An answer takes about 5 KB beside its products, which are kept elsewhere; a worker's memory stays small.
-MOST_KEPT = 5_000
+# An answer takes about 6 KB beside its products, which are kept elsewhere; a worker's memory stays small.
+MOST_KEPT = 3_000
 Place = tuple[int, str, int, str]
 
 

@@ -58,7 +58,7 @@ class Query:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AnsweredItem:
     """One item of a list: `source` proposed it, `reason` is a sentence in the query's language."""
 
