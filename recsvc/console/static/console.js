@@ -41,7 +41,7 @@
       cursor: { show: false },
       scales: { y: { range: [0, largest ? largest * 1.08 : 1] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 60, incrs: [1, 2, 7, 14, 28, 91, 182, 365].map((days) => days * 86400), values: (_, splits) => splits.map((at) => day.format(at * 1000)) },
+        { ...axis, grid: { show: false }, space: 60, incrs: [1, 2, 3, 7, 14, 28, 91, 182, 365].map((days) => days * 86400), values: (_, splits) => splits.map((at) => day.format(at * 1000)) },
         { ...axis, size: 56, values: (_, splits) => splits.map((value) => amount.format(value)) },
       ],
       series: [{}, ...names.map((name, at) => ({
