@@ -44,14 +44,18 @@ def reach_of(desk: Desk, campaign: Campaign, engine: Engine) -> tuple[Reach, lis
 
 
 def _sampled(audience: Audience, database: sa.Engine) -> Iterator[Customer]:
-    """The readers among about MOST_SEEN customers, drawn evenly from the whole table."""
-    every = max(1, count_customers(database) // MOST_SEEN)
+    """The readers among about MOST_SEEN customers."""
+    ids = iter(sampled_ids(database, max(1, count_customers(database) // MOST_SEEN)))
+    while block := list(islice(ids, BLOCK)):
+        yield from audience.fit(list(find_customers(database, block).values()))
+
+
+def sampled_ids(database: sa.Engine, every: int) -> list[str]:
+    """About one customer in `every`, drawn evenly from the whole table, and the same ones while it stays as it is."""
     if database.dialect.name == "sqlite":
         drawn = sa.select(customers.c.customer_id).where(sa.text("customers.rowid % :every = 0")).params(every=every)
     else:
         part = customers.tablesample(sa.func.bernoulli(100 / every), seed=sa.literal(1))
         drawn = sa.select(part.c.customer_id)
     with database.connect() as connection:
-        ids = iter(connection.execute(drawn).scalars().all())
-    while block := list(islice(ids, BLOCK)):
-        yield from audience.fit(list(find_customers(database, block).values()))
+        return list(connection.execute(drawn).scalars())
