@@ -26,7 +26,8 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 
-LONGEST = ("test_accuracy.py",)
+# Files that take longest.
+LONGEST = ("test_accuracy.py", "test_container.py", "test_events_served.py", "test_stopped.py")
 
 
 def require(condition: object, missing: str) -> None:
@@ -48,27 +49,11 @@ def pytest_configure() -> None:
     sys.addaudithook(_refuse_the_network)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first; a file's tests stay in one process, beside the shop that it trained.
-
-    Browser tests come last, together: Playwright keeps an event loop in the main thread, which asyncio.run trips over.
-    """
-    items.sort(key=_turn)
-    for item in items:
-        item.add_marker(
-            pytest.mark.xdist_group("browser" if _drives_a_browser(item) else item.nodeid.partition("::")[0])
-        )
-
-
-def _turn(item: pytest.Item) -> int:
-    if _drives_a_browser(item):
-        return len(LONGEST) + 1
-    return LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
-
-
-def _drives_a_browser(item: pytest.Item) -> bool:
-    return item.get_closest_marker("browser") is not None
+    """Files that take longest come first, those with browser tests last: Playwright leaves an event loop behind."""
+    with_browser = {item.path for item in items if item.get_closest_marker("browser") is not None}
+    turns = {name: turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: len(turns) + 1 if item.path in with_browser else turns.get(item.path.name, len(turns)))
 
 
 def _refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
