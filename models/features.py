@@ -35,14 +35,27 @@ def features(
     columns |= _of_taste(habits, candidates, statistics)
     columns |= _of_customers(habits, candidates)
     columns |= _of_sources(candidates, statistics, said, len(queries))
-    return {name: column.astype(np.float32, copy=False) for name, column in columns.items()}
+    return Table(columns)
+
+
+class Table(Columns):
+    """Columns by name that lie as the rows of one float32 array, `table`, in their order."""
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        self.table = np.empty((len(columns), len(next(iter(columns.values())))), np.float32)
+        for place, column in enumerate(columns.values()):
+            self.table[place] = column
+        super().__init__(zip(columns, self.table, strict=True))
 
 
 def matrix(columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[Any]) -> Floats:
-    """The named columns of the chosen rows side by side, shape (n_rows, n_names)."""
-    table = np.empty((len(names), len(rows)), np.float32)
-    for place, name in enumerate(names):
-        np.take(columns[name], rows, out=table[place], mode="clip")
+    """The named columns of the chosen rows (ascending, each once) side by side, shape (n_rows, n_names)."""
+    if isinstance(columns, Table) and tuple(columns) == names:
+        table = columns.table if len(rows) == columns.table.shape[1] else columns.table[:, rows]
+    else:
+        table = np.empty((len(names), len(rows)), np.float32)
+        for place, name in enumerate(names):
+            columns[name].take(rows, out=table[place], mode="clip")
     # The trees go through a row at a time, which of a long table lies all over the memory.
     return table.T if len(rows) < LONG_TABLE else np.ascontiguousarray(table.T)
 

@@ -1,5 +1,6 @@
 """One worker process of `recsvc serve`: loads the published bundle, follows it, and answers."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -41,6 +42,9 @@ def build_worker(settings: ServeSettings, drain: Drain) -> WsgiApp:
     if problem:
         log.warning("database down", extra={"problem": problem})
     service_of(app).events.start()
+    # What is loaded now stays: looking for garbage in it would hold up a request now and then.
+    gc.collect()
+    gc.freeze()
     return in_one_piece(app.wsgi_app, drain.begun.is_set)
 
 
