@@ -117,10 +117,15 @@ class PurchaseReader:
         who, order, item, currency, source = (column[first] for column in (who, order, item, currency, source))
         at, price = at[first], price[first]
         quantity = np.maximum(quantity - self._returned(order, item, source), 0.0)
-        main = int(np.bincount(currency).argmax()) if len(currency) else 0
+        named = np.bincount(currency, minlength=len(self._currencies))
+        unnamed = self._currencies.find("")  # such as in files: taken to be the shop's own
+        if unnamed >= 0 and named.sum() > named[unnamed]:
+            named[unnamed] = 0
+        main = int(named.argmax()) if len(named) else 0
         price = self._priced(item, price, prices)
-        price[currency != main] = 0.0
-        self.notes[_("lines in another currency")] += int((currency != main).sum())
+        foreign = (currency != main) & (currency != unnamed)
+        price[foreign] = 0.0
+        self.notes[_("lines in another currency")] += int(foreign.sum())
         self.notes[_("lines without a price")] += int(np.isnan(price).sum())
         self.notes[_("lines of nobody")] += int((who < 0).sum())
         price = np.nan_to_num(price)
