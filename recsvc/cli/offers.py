@@ -271,6 +271,32 @@ def prices(file: Path | None, store: Path) -> None:
     say(f"{record_prices(engine, database, datetime.now(UTC))} prices are new or have changed")
 
 
+@offers.command()
+@click.option("--share", type=click.FloatRange(0, 0.5), help="Of all customers; 0 ends it. Without it: what holds now.")
+@click.option("--salt", default="", help="Any text; another one draws other people.")
+@store_option
+def holdout(share: float | None, salt: str, store: Path) -> None:
+    """Keep a share of all customers from every campaign, always the same people, to see what all of them bring.
+
+    It holds for each export, sending and preview from then on; `recsvc kpis` compares them with all others.
+
+    \b
+    Example:
+      recsvc offers holdout --share 0.05
+      recsvc offers holdout
+    """
+    from recsvc.offers.holdout import GlobalHoldout, decide_global_holdout, read_global_holdout
+    from recsvc.state import open_database
+
+    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    if share is not None:
+        decide_global_holdout(database, GlobalHoldout(share=share, salt=salt, since=datetime.now(UTC)))
+    with database.connect() as connection:
+        found = read_global_holdout(connection)
+    click.echo(f"{found.share:g} of all customers get no campaign, since {found.since:%Y-%m-%d %H:%M} UTC"
+               if found.share else "no customer is kept from every campaign")  # fmt: skip
+
+
 def _run(path: Path, locale: str | None, store: Path) -> "Run":
     from recsvc.offers.run import open_run
 

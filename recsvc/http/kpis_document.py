@@ -8,7 +8,7 @@ was assigned; what is not known is null. The fields are explained in docs/measur
 are asked for."""
 EXAMPLE = {"now": "2026-03-31T12:00:00Z", "days": 28, "currency": "EUR", "orders": 812, "revenue": 40210.5,
            "credited": 5120.0, "credited_by_view": 0.0, "placements": [], "models": [], "campaigns": [],
-           "experiments": [], "notes": {}}  # fmt: skip
+           "experiments": [], "notes": {}, "all_campaigns": None}  # fmt: skip
 
 
 def kpis_operation(security: Sequence[Mapping[str, Any]], problems: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from recsvc.measure.names import Book
 from recsvc.measure.purchases import BLOCK, seconds
 from recsvc.measure.touches import Touches
+from recsvc.offers.holdout import GlobalHoldout
 from recsvc.state.live_events import events
 from recsvc.state.mailing import benefit_uses, consents, mail_clicks, mails
 from recsvc.state.schema import customers
 
 CONTROL = "control"
+GLOBAL = "all campaigns"
 MAILED = "mailed"
 # What the law's word `delivered` comes down to: what a customer got or may have got.
 DELIVERED = ("exported", "sending", "sent", "unsure")
@@ -63,9 +65,15 @@ def campaigns_of(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(query.order_by(sa.func.max(mails.c.created_at).desc(), mails.c.campaign_id)))
 
 
-def read_mailing(connection: sa.Connection, campaign: str, book: Book, *, window: float) -> Mailing:
+def read_mailing(
+    connection: sa.Connection, campaign: str, book: Book, never: Sequence[GlobalHoldout] = (), *, window: float
+) -> Mailing | None:  # fmt: skip
     """The campaign as it was mailed, all its editions; a customer's outcomes count from the first of their mails until
-    `window` seconds after the last one. Who was held out of one edition and mailed in another counts as mailed."""
+    `window` seconds after the last one. Who was held out of one edition and mailed in another counts as mailed.
+
+    Those whom a holdout of `never` keeps from every campaign are not its control: they are left out. None where nobody
+    is left.
+    """
     columns = (
         mails.c.customer_id,
         sa.func.max(sa.case((mails.c.state == "holdout", 0), else_=1)),
@@ -76,7 +84,10 @@ def read_mailing(connection: sa.Connection, campaign: str, book: Book, *, window
     )
     joined = mails.outerjoin(customers, customers.c.customer_id == mails.c.customer_id)
     query = sa.select(*columns).select_from(joined).where(mails.c.campaign_id == campaign)
-    rows = _executed(connection, query.group_by(mails.c.customer_id).order_by(mails.c.customer_id))
+    found = _executed(connection, query.group_by(mails.c.customer_id).order_by(mails.c.customer_id))
+    rows = [row for row in found if row[1] or not any(one.holds(row[0]) for one in never)]
+    if not rows:
+        return None
     segments = ("", *sorted({row[5] for row in rows if row[5]}))
     places = {name: place for place, name in enumerate(segments)}
     cohort = Cohort(
@@ -106,6 +117,27 @@ def read_mailing(connection: sa.Connection, campaign: str, book: Book, *, window
     )
 
 
+def read_global(connection: sa.Connection, book: Book, never: GlobalHoldout, *, window: float) -> Cohort | None:
+    """Everybody whom any campaign reached or would have reached since the global holdout was decided, from then on; who
+    is in it is the control. None where it holds nobody, or nobody was assigned."""
+    if not never.share:
+        return None
+    at = seconds(mails.c.created_at, connection)
+    query = sa.select(mails.c.customer_id, sa.func.min(at), sa.func.max(at)).where(mails.c.created_at >= never.since)
+    rows = _executed(connection, query.group_by(mails.c.customer_id).order_by(mails.c.customer_id))
+    if not rows:
+        return None
+    return Cohort(
+        GLOBAL,
+        (CONTROL, MAILED),
+        np.array([book.subject(row[0], None) for row in rows], np.int64),
+        np.array([not never.holds(row[0]) for row in rows], np.int64),
+        np.array([row[1] for row in rows], np.float64),
+        np.array([row[2] for row in rows], np.float64) + window,
+        np.zeros(len(rows), np.int64),
+    )
+
+
 def _executed(connection: sa.Connection, query: sa.Select[Any]) -> Sequence[Any]:
     return connection.execution_options(yield_per=BLOCK).execute(query).all()
 
@@ -126,8 +158,9 @@ def _unsubscribed(
     )
     gone = np.zeros(len(cohort.subject), np.bool_)
     for customer_id, at in connection.execute(query):
-        n = place[book.subject(customer_id, None)]
-        gone[n] |= bool(cohort.since[n] <= at < cohort.until[n])
+        n = place.get(book.subject(customer_id, None))
+        if n is not None:
+            gone[n] |= bool(cohort.since[n] <= at < cohort.until[n])
     return tuple(int(gone[cohort.arm == arm].sum()) for arm in range(len(cohort.arms)))
 
 

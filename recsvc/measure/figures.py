@@ -108,7 +108,8 @@ class TestFigures:
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """All of it. `orders`, `revenue` and `credited` are of the last `days`; `credited` is the revenue of purchases that
-    followed a click, `credited_by_view` of those that followed a look alone."""
+    followed a click, `credited_by_view` of those that followed a look alone. `all_campaigns` compares everybody with
+    those whom no campaign reaches, where there are such."""
 
     now: datetime
     days: int
@@ -122,3 +123,10 @@ class Figures:
     campaigns: tuple[TestFigures, ...]
     experiments: tuple[TestFigures, ...]
     notes: Mapping[str, int] = field(default_factory=dict)
+    all_campaigns: TestFigures | None = None
+
+    @property
+    def tests(self) -> tuple[TestFigures, ...]:
+        """Every comparison, that of all campaigns first."""
+        overall = () if self.all_campaigns is None else (self.all_campaigns,)
+        return (*overall, *self.campaigns, *self.experiments)

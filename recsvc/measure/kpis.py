@@ -1,7 +1,7 @@
 """All figures at once, from the database, the published catalogue and, if wanted, purchase files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import nan
 from pathlib import Path
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from models.catalogue import Catalogue
 from models.errors import InputError
-from recsvc.measure.cohort import campaigns_of, read_mailing, segments_of, visitors_of
+from recsvc.measure.cohort import campaigns_of, read_global, read_mailing, segments_of, visitors_of
 from recsvc.measure.crediting import DAY, Credit, credit
 from recsvc.measure.figures import Figures, ListFigures, TestFigures
 from recsvc.measure.files import read_purchase_file
@@ -21,8 +21,9 @@ from recsvc.measure.outcomes import first_of_item, outcomes_of
 from recsvc.measure.proportions import wilson
 from recsvc.measure.purchases import Prices, PurchaseReader, Purchases
 from recsvc.measure.settings import MeasureSettings
-from recsvc.measure.testing import judge_experiment, judge_mailing
+from recsvc.measure.testing import judge_experiment, judge_global, judge_mailing
 from recsvc.measure.touches import Label, Touches, TouchReader
+from recsvc.offers.holdout import read_global_holdouts
 
 DAYS = 28
 
@@ -75,7 +76,10 @@ def measure(database: sa.Engine, prices: Prices, asked: Asked) -> Figures:
         touch_reader.add_lists(connection, views=asked.settings.view_days > 0, since=since)
         touch_reader.add_mail_clicks(connection)
         window = asked.settings.window_days * DAY
-        mailings = [read_mailing(connection, name, book, window=window) for name in names]
+        never = read_global_holdouts(connection)
+        read = [read_mailing(connection, name, book, never, window=window) for name in names]
+        mailings = [mailing for mailing in read if mailing is not None]
+        everybody = read_global(connection, book, never[-1], window=window) if asked.campaign is None else None
         segments = segments_of(connection, book)
     purchases, touches = reader.finish(prices), touch_reader.finish()
     campaigns, experiments = [], []
@@ -89,7 +93,12 @@ def measure(database: sa.Engine, prices: Prices, asked: Asked) -> Figures:
     credited = credit(
         purchases, touches, click_days=asked.settings.click_days, view_days=asked.settings.view_days
     )  # fmt: skip
-    return _summed(purchases, touches, credited, campaigns, experiments, asked, since)
+    found = _summed(purchases, touches, credited, campaigns, experiments, asked, since)
+    if everybody is None:
+        return found
+    outcomes = outcomes_of(everybody, purchases, before_days=before, subjects=len(book.subjects))
+    shares = never[-1].share, 1 - never[-1].share
+    return replace(found, all_campaigns=judge_global(everybody, outcomes, shares=shares, now=asked.now))
 
 
 def _experiments(

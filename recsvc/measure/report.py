@@ -18,7 +18,7 @@ def report_html(figures: Figures, locale: str = "en") -> str:
 
 def page_values(figures: Figures, words: Words) -> dict[str, object]:
     """What the template, and the console's, need."""
-    tests = (*figures.campaigns, *figures.experiments)
+    tests = figures.tests
     compared = [compared for test in tests for compared in test.comparisons]
     return {
         "figures": figures,

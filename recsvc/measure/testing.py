@@ -27,6 +27,11 @@ def judge_experiment(
     return _judged("experiment", cohort, outcomes, shares=shares, now=now)
 
 
+def judge_global(cohort: Cohort, outcomes: Outcomes, *, shares: Sequence[float], now: datetime) -> TestFigures:
+    """All campaigns together against the customers whom none reaches; `shares` are those that were decided."""
+    return _judged("campaign", cohort, outcomes, shares=shares, now=now)
+
+
 def judge_mailing(
     mailing: Mailing, outcomes: Outcomes, settings: MeasureSettings, *, holdout: float | None, now: datetime
 ) -> TestFigures:

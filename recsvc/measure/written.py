@@ -123,7 +123,7 @@ def lines_of(figures: Figures, words: Words) -> list[str]:
         )
         for row in figures.placements
     ]  # fmt: skip
-    for test in (*figures.campaigns, *figures.experiments):
+    for test in figures.tests:
         told += ["", *_lines_of_test(test, words)]
     left_out = _("left out")
     told += [f"{left_out}: {words.number(count)} {_(reason)}" for reason, count in figures.notes.items()]

@@ -20,7 +20,7 @@ from recsvc.customers.suppression import Suppressions
 from recsvc.customers.table import BLOCK, Customer, all_customers, count_customers, find_customers
 from recsvc.i18n import translator
 from recsvc.offers.campaign import Campaign
-from recsvc.offers.holdout import held_out
+from recsvc.offers.holdout import GlobalHoldout, held_out, read_global_holdout
 from recsvc.offers.ledger import FREE_TO_EXPORT, Recent, recent_mails
 from recsvc.offers.similar_goods import SimilarGoods
 from recsvc.offers.targeting import Targeting
@@ -29,6 +29,7 @@ __all__ = ["NO_CONSENT", "Audience"]
 NOT_KNOWN, NOT_READABLE = "not in the customer table", "row of the list not readable"
 OTHER_LANGUAGE, OTHER_TIER, OTHER_SEGMENT = "another language", "another tier", "another segment"
 NO_EMAIL, TOO_MANY_MAILS, MAILED, HELD_OUT = "no e-mail address", "enough mails already", "mailed already", "held out"
+HELD_OUT_GLOBALLY = "held out of every campaign"
 NO_PURCHASE = "no consent, and no purchase known either"
 NEVER = Recent()
 
@@ -37,7 +38,8 @@ NEVER = Recent()
 class Audience:
     """The customers of one campaign: `size` will be looked at, `left_out` counts by reason who is not written to.
 
-    `held_out` collects the ids of the holdout until somebody writes them down and empties it.
+    `held_out` collects those who would be written to, were they not held out, until somebody writes them down and
+    empties it.
     """
 
     database: sa.Engine
@@ -50,7 +52,8 @@ class Audience:
     ids: Path | None = None
     size: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
-    held_out: list[str] = field(default_factory=list)
+    held_out: list[Customer] = field(default_factory=list)
+    _kept_from_all: GlobalHoldout | None = None
     _first: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
 
     def open(self, ids: Path | None = None) -> "Audience":
@@ -120,11 +123,25 @@ class Audience:
             return TOO_MANY_MAILS
         if recent.state is not None and recent.state not in self.free:
             return MAILED
-        holdout = self.campaign.holdout
-        if held_out(holdout.share, holdout.salt, self.campaign.id, customer.customer_id):
-            self.held_out.append(customer.customer_id)
-            return HELD_OUT
-        return None
+        return self._held_out(customer, recent)
+
+    def _held_out(self, customer: Customer, recent: Recent) -> str | None:
+        """The last question: who is held out would get a mail if nobody were held out."""
+        reason, holdout = None, self.campaign.holdout
+        if self._global.holds(customer.customer_id):
+            reason = HELD_OUT_GLOBALLY
+        elif held_out(holdout.share, holdout.salt, self.campaign.id, customer.customer_id):
+            reason = HELD_OUT
+        if reason is not None:
+            self.held_out.append(replace(customer, seen=recent.items))
+        return reason
+
+    @property
+    def _global(self) -> GlobalHoldout:
+        if self._kept_from_all is None:
+            with self.database.connect() as connection:
+                self._kept_from_all = read_global_holdout(connection)
+        return self._kept_from_all
 
     def _index(self, path: Path) -> None:
         """Mark the first row of each id; eight bytes an id, whatever its length."""

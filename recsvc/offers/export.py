@@ -93,11 +93,11 @@ def export_offers(
             if len(offers) < len(block):
                 summary.left_out[NO_ITEMS] += len(block) - len(offers)
             rows = [mail_row(campaign, offer, "claimed", run.now) for offer in offers]
-            rows += holdout_rows(campaign, audience.held_out, version, run.now)
-            audience.held_out.clear()
             if record:
+                rows += holdout_rows(campaign, run.would_get(audience.held_out), version, run.now)
                 with writing(run.database, patience=PATIENT) as connection:
                     write_rows(connection, rows)
+            audience.held_out.clear()
             for offer in offers:
                 for writer in writers:
                     writer.write(offer)
@@ -107,8 +107,9 @@ def export_offers(
         if not summary.written:
             raise RefusedError(f"nobody to write to, so no file was written; left out: {_reasons(summary.left_out)}")
     if record:
+        rest = holdout_rows(campaign, run.would_get(audience.held_out), version, run.now)
         with writing(run.database, patience=PATIENT) as connection:
-            write_rows(connection, holdout_rows(campaign, audience.held_out, version, run.now))
+            write_rows(connection, rest)
             finish_export(connection, campaign, run.now)
     summary.files = finals
     return summary

@@ -91,6 +91,10 @@ class Run:
                 block = [(customer, next(given) if offer.items else offer) for customer, offer in block]
             yield block
 
+    def would_get(self, held_out: Iterable[Customer]) -> list[str]:
+        """Those of the held out for whom there is something to show: like who is mailed, the others count nowhere."""
+        return [customer.customer_id for customer, offer in self.maker.paired(held_out) if offer.items]
+
     def audience(self, ids: Path | None = None, *, free: tuple[str, ...] = FREE_TO_EXPORT) -> Audience:
         """Those to write to; see Audience.open."""
         return self._audience(free).open(ids)

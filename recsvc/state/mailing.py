@@ -52,6 +52,15 @@ mails = sa.Table(
     sa.Index("mails_customer_id_created_at_idx", "customer_id", "created_at"),
 )
 
+# What was decided of the customers whom no campaign reaches: rows are added and never changed, the last one holds.
+global_holdouts = sa.Table(
+    "global_holdouts",
+    metadata,
+    sa.Column("since", Instant, primary_key=True),
+    sa.Column("share", sa.Float, nullable=False),
+    sa.Column("salt", sa.Text, nullable=False),
+)
+
 # How often each benefit was given in all, and what that may cost; the row is the lock that caps are kept by.
 benefit_counters = sa.Table(
     "benefit_counters",

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from models.errors import RefusedError
 from recsvc.state.address import place_of
 
-HEAD = "0004"  # the newest revision in migrations/versions
+HEAD = "0005"  # the newest revision in migrations/versions
 LOCK = 0x7265_6373_7663  # PostgreSQL advisory locks are numbers; this one spells 'recsvc'
 
 

@@ -22,7 +22,8 @@ from recsvc.state.schema import customers, metadata
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 SIGNER = Signer(b"a secret of the tests", SCENARIOS)
-TABLES = ("events", "session_links", *(table.name for table in (benefit_uses, consents, mail_clicks, mails, customers)))
+OF_CUSTOMERS = benefit_uses, consents, mail_clicks, mails, customers
+TABLES = ("events", "session_links", "global_holdouts", *(table.name for table in OF_CUSTOMERS))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -7,9 +7,12 @@ import sqlalchemy as sa
 
 from models.errors import InputError, SettingsError
 from models.settings import read_section
+from recsvc.i18n import translator
 from recsvc.measure.comparing import Verdict
 from recsvc.measure.purchases import Prices
 from recsvc.measure.settings import MeasureSettings
+from recsvc.measure.written import Words, lines_of
+from recsvc.offers.holdout import GlobalHoldout, decide_global_holdout
 from recsvc.state.mailing import benefit_uses, consents, mail_clicks
 from recsvc.state.schema import customers
 from tests.measure.conftest import NOW, Mail, Shop, day, list_of
@@ -138,6 +141,28 @@ def test_a_campaign_counts_everybody_who_was_assigned(shop: Shop, mail: Mail) ->
     assert running.running
 
 
+def test_all_campaigns_are_compared_with_those_whom_none_reaches(shop: Shop, mail: Mail) -> None:
+    never = GlobalHoldout(share=0.2, salt="7", since=day(31))
+    decide_global_holdout(shop.database, never)
+    names = [f"c{n:03}" for n in range(400)]
+    kept = [name for name in names if never.holds(name)]
+    others = [name for name in names if name not in kept]
+    mail("early", 40, mailed=names, held=[])  # before it was decided
+    mail("spring", 30, mailed=others[40:], held=[*others[:40], *kept])
+    mail("summer", 29, mailed=others, held=kept)
+    shop.buy(others[0], 20, "milk")
+    shop.buy(kept[0], 20, "milk", price=50.0)
+    figures = shop.figures(holdouts={"spring": 40 / len(others)})
+    (control, mailed) = figures.all_campaigns.arms if figures.all_campaigns else ()
+    assert (control.assigned, control.buyers, mailed.assigned, mailed.buyers) == (len(kept), 1, len(others), 1)
+    assert not figures.tests[0].broken
+    spring = next(one for one in figures.campaigns if one.name == "spring")
+    # They are no control of a single campaign: other campaigns reach its control, but not them.
+    assert [(arm.assigned, arm.buyers) for arm in spring.arms] == [(40, 1), (len(others) - 40, 0)]
+    assert spring.sample_ratio == 1.0
+    assert "all campaigns" in "\n".join(lines_of(figures, Words(translator("en"), "EUR")))
+
+
 def test_return_on_investment_is_of_the_incremental_margin(shop: Shop, mail: Mail) -> None:
     names = [f"c{n}" for n in range(400)]
     mail("spring", 30, mailed=names[:200], held=names[200:])
@@ -217,6 +242,9 @@ def test_files_and_events_tell_of_an_order_once(shop: Shop, tmp_path: Path) -> N
     found = shop.figures(files=[file, file])
     assert (found.orders, found.revenue, found.credited) == (2, 12.5, 10.0)
     assert found.notes == {"lines of nobody": 1}
+    # What names no currency, as in files, is of the shop's own, however many lines that are.
+    shop.buy("cem", 1, "milk", price=4.0)
+    assert shop.figures(files=[file]).revenue == 16.5
 
 
 @pytest.mark.parametrize(

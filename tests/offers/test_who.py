@@ -1,6 +1,7 @@
 """Who is written to: purchases, stages, limits, the holdout, and what is refused."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,12 +13,14 @@ import sqlalchemy as sa
 from models.errors import InputError, SettingsError
 from recsvc.customers.table import Customer, find_customers
 from recsvc.engine import Engine
+from recsvc.offers.audience import HELD_OUT_GLOBALLY
 from recsvc.offers.campaign import AudienceRules, Schedule
-from recsvc.offers.holdout import bucket, held_out
+from recsvc.offers.holdout import GlobalHoldout, bucket, held_out
 from recsvc.offers.run import Run
 from recsvc.offers.targeting import NO_PROFILE, Targeting, in_categories
 from recsvc.state import writing
 from recsvc.state.mailing import mails
+from tests.conftest_shop import run_recsvc
 from tests.offers.conftest import NOW, export
 from tests.offers.made_up import CAMPAIGN, made_up_campaign
 
@@ -120,6 +123,49 @@ def test_the_holdout_gets_nothing_and_is_written_down(
     assert states == {"holdout": len(held), "exported": 4 - len(held)}
     again, _ = export(campaign_file, shop_store, tmp_path / "out")
     assert again["left_out"] == summary["left_out"]
+
+
+def test_nobody_of_the_global_holdout_is_in_any_output(
+    shop_store: Path, campaign_file: Path, tmp_path: Path, database: sa.Engine
+) -> None:
+    everyone = ["bath-4", "coffee-1", "newcomer", "pasta-3"]
+    never = GlobalHoldout(share=0.5, salt="7")
+    kept = [name for name in everyone if never.holds(name)]
+    assert 0 < len(kept) < 4
+    told = run_recsvc("offers", "holdout", "--share", "0.5", "--salt", "7", "--store", shop_store)
+    assert told.stdout.startswith("0.5 of all customers get no campaign, since 20")
+    assert run_recsvc("offers", "holdout", "--store", shop_store).stdout == told.stdout
+    for campaign in ("golden", "summer", "winter"):
+        campaign_file.write_text(campaign_file.read_text().replace('id = "golden"', f'id = "{campaign}"'))
+        out = tmp_path / campaign
+        result = run_recsvc("offers", "export", campaign_file, "--store", shop_store, "--out", out, "--json")
+        lines = [json.loads(line) for line in (out / f"{campaign}.jsonl").read_text().splitlines()]
+        assert [line["customer_id"] for line in lines] == [name for name in everyone if name not in kept]
+        assert json.loads(result.stdout)["left_out"][HELD_OUT_GLOBALLY] == len(kept)
+        campaign_file.write_text(campaign_file.read_text().replace(f'id = "{campaign}"', 'id = "golden"'))
+    with database.connect() as connection:
+        rows = connection.execute(sa.select(mails.c.customer_id, mails.c.state)).all()
+    assert {row.customer_id for row in rows if row.state == "holdout"} == set(kept)
+    assert len(rows) == 12
+    preview = run_recsvc("offers", "preview", campaign_file, "--customer", kept[0], "--store", shop_store)
+    assert HELD_OUT_GLOBALLY in preview.stderr
+    ended = run_recsvc("offers", "holdout", "--share", "0", "--store", shop_store)
+    assert ended.stdout == "no customer is kept from every campaign\n"
+
+
+def test_who_would_be_shown_nothing_counts_neither_as_mailed_nor_as_held_out(
+    shop_store: Path, campaign_file: Path, tmp_path: Path, database: sa.Engine
+) -> None:
+    # Buying again is nothing for who never bought (newcomer) or wants no profile (bath-4).
+    start, end = CAMPAIGN.index('[[slots]]\nname = "new"'), CAMPAIGN.index("[mail]")
+    campaign_file.write_text(CAMPAIGN[:start] + CAMPAIGN[end:] + '\n[holdout]\nshare = 0.5\nsalt = "11"\n')
+    everyone = ["bath-4", "coffee-1", "newcomer", "pasta-3"]
+    assert [name for name in everyone if held_out(0.5, "11", "golden", name)] == ["coffee-1", "newcomer"]
+    summary, _ = export(campaign_file, shop_store, tmp_path / "out")
+    assert (summary["left_out"]["held out"], summary["left_out"]["no items"]) == (2, 1)
+    with database.connect() as connection:
+        states = {row.customer_id: row.state for row in connection.execute(sa.select(mails))}
+    assert states == {"coffee-1": "holdout", "pasta-3": "exported"}
 
 
 def mailed(database: sa.Engine, customer_id: str, campaign: str, at: datetime, items: str = "[]") -> None:

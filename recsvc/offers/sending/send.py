@@ -155,7 +155,7 @@ class _Sender:
             offers = [offer for _, offer in block if offer.items]
             if len(offers) < len(block):
                 self._summary.left_out[NO_ITEMS] += len(block) - len(offers)
-            self._book.claim(offers, audience.held_out, run.engine.version, self._clock())
+            self._book.claim(offers, run.would_get(audience.held_out), run.engine.version, self._clock())
             audience.held_out.clear()
             for offer in offers:
                 closed = run.campaign.schedule.closed(self._clock())
@@ -166,7 +166,7 @@ class _Sender:
                 self._summary.count(offer)
                 pace.wait(self._stop)
                 self._put(self._builder.build(offer))
-        self._book.claim([], audience.held_out, run.engine.version, self._clock())
+        self._book.claim([], run.would_get(audience.held_out), run.engine.version, self._clock())
 
     def _put(self, message: Message | None) -> None:
         while not (self._stop.is_set() and message is not None):
