@@ -24,7 +24,7 @@ from recsvc.http.quota import Quota
 from recsvc.http.schemas import LARGEST_BODY
 from recsvc.http.service import Service, utc_now
 from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
-from recsvc.http.signing import Signer, read_secret
+from recsvc.http.signing import Signer, read_previous_secret, read_secret
 from recsvc.http.watching import watch_requests
 from recsvc.keys import CustomerTokens, KeyRing
 from recsvc.placements import LivePlacements
@@ -42,14 +42,14 @@ def create_app(
     # One more than is taken: a body of unknown length is cut there without a word, and then seen to be too long.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     app.url_map.merge_slashes = False
-    secret = read_secret(settings.secret, settings.store)
+    secret, previous = read_secret(settings.secret, settings.store), read_previous_secret(settings.previous_secret)
     shared = os.environ.get(METRICS_DIRECTORY)
     service = Service(
         settings=settings,
         live=live,
         keys=KeyRing(database),
-        signer=Signer(secret, SCENARIOS),
-        tokens=CustomerTokens(secret),
+        signer=Signer(secret, SCENARIOS, previous),
+        tokens=CustomerTokens(secret, previous),
         quota=Quota(
             settings.public_limit,
             settings.server_limit,

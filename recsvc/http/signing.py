@@ -51,11 +51,13 @@ def packed(item_ids: Iterable[str]) -> bytes:
 
 
 class Signer:
-    """Makes and reads recommendation ids. `scenarios` may only grow at its end: ids hold places in it."""
+    """Makes recommendation ids, and reads those of the `previous` secret, too. `scenarios` may only grow at its end:
+    ids hold places in it."""
 
-    def __init__(self, secret: bytes, scenarios: tuple[str, ...]) -> None:
+    def __init__(self, secret: bytes, scenarios: tuple[str, ...], previous: bytes | None = None) -> None:
         # A key of its own, so that a signature made for one purpose never passes for another.
-        self._key = hmac.digest(secret, b"recsvc recommendation id", "sha256")
+        secrets_known = (secret,) if previous is None else (secret, previous)
+        self._keys = tuple(hmac.digest(known, b"recsvc recommendation id", "sha256") for known in secrets_known)
         self._scenarios = scenarios
 
     def sign(
@@ -68,14 +70,14 @@ class Signer:
         place = self._scenarios.index(scenario)
         head = HEAD.pack(LAYOUT, int(at.timestamp()), place, len(version), len(label))
         payload = head + version + label + (items if isinstance(items, bytes) else packed(items))
-        mac = hmac.digest(self._key, payload, "sha256")[:MAC_BYTES]
+        mac = hmac.digest(self._keys[0], payload, "sha256")[:MAC_BYTES]
         return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode()
 
     def read(self, text: str) -> Recommendation:
         """What an id says. Raises InputError for one that this service has not signed."""
         raw = _decoded(text)
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
-        if not hmac.compare_digest(hmac.digest(self._key, payload, "sha256")[:MAC_BYTES], mac):
+        if not any(hmac.compare_digest(hmac.digest(key, payload, "sha256")[:MAC_BYTES], mac) for key in self._keys):
             raise InputError("recommendation_id is not one of this service: its signature does not fit")
         return self.unchecked(text)
 

@@ -7,9 +7,11 @@ tokens with, and a token ends with its key.
 
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import jwt
 
@@ -43,14 +45,15 @@ class Verdict:
 
 
 class CustomerTokens:
-    """Makes the secrets and reads the tokens of one service."""
+    """Makes the secrets and reads the tokens of one service, those of its `previous` secret, too."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._key = hmac.digest(secret, b"recsvc customer token", "sha256")
+    def __init__(self, secret: bytes, previous: bytes | None = None) -> None:
+        known = (secret,) if previous is None else (secret, previous)
+        self._keys = tuple(hmac.digest(one, b"recsvc customer token", "sha256") for one in known)
 
     def secret_of(self, key_id: str) -> str:
         """What a shop's server signs tokens with; the same each time, and another for each key."""
-        return f"ct_{key_id}_{hmac.digest(self._key, key_id.encode(), 'sha256').hex()}"
+        return _secret_of(self._keys[0], key_id)
 
     def sign(self, key_id: str, customer_id: str, expires_at: datetime) -> str:
         """A token as the shop's server makes it."""
@@ -67,14 +70,24 @@ class CustomerTokens:
             key_id = jwt.get_unverified_header(token).get("kid")
             key = keys.get(key_id) if isinstance(key_id, str) else None
             # The signature comes first even where the key is not known, so that time tells nothing of the keys.
-            secret = self.secret_of(key_id if isinstance(key_id, str) else "")
-            claims = jwt.decode(token, secret, algorithms=[ALGORITHM], options=OWN_CLOCK)
+            claims = self._claims(token, key_id if isinstance(key_id, str) else "")
             expires, begins = float(claims["exp"]), float(claims.get("nbf", 0))
         except (jwt.InvalidTokenError, TypeError, ValueError, OverflowError):
             return Verdict(TokenStatus.FORGED)
         if key is None or not key.scope.includes(Scope.SERVER) or key.status(now) != "active":
             return Verdict(TokenStatus.UNKNOWN_KEY)
         return _in_time(claims["sub"], expires, begins, now.timestamp())
+
+    def _claims(self, token: str, key_id: str) -> dict[str, Any]:
+        *previous, last = (_secret_of(key, key_id) for key in self._keys)
+        for secret in previous:
+            with suppress(jwt.InvalidSignatureError):
+                return jwt.decode(token, secret, algorithms=[ALGORITHM], options=OWN_CLOCK)
+        return jwt.decode(token, last, algorithms=[ALGORITHM], options=OWN_CLOCK)
+
+
+def _secret_of(key: bytes, key_id: str) -> str:
+    return f"ct_{key_id}_{hmac.digest(key, key_id.encode(), 'sha256').hex()}"
 
 
 OWN_CLOCK: jwt.types.Options = {

@@ -45,6 +45,14 @@ def test_where_an_id_comes_from_is_read_quickly(placement: str, items: list[str]
     assert signer.origin("AQAA") == b""
 
 
+def test_ids_of_the_secret_before_are_still_read() -> None:
+    later = Signer(b"another secret..", SCENARIOS, b"0123456789abcdef")
+    text = signer.sign("v1", "home", NOW, ["a"])
+    assert later.read(text) == signer.read(text)
+    with pytest.raises(InputError, match="its signature does not fit"):
+        signer.read(later.sign("v1", "home", NOW, ["a"]))
+
+
 def test_an_id_of_another_layout_is_refused() -> None:
     with pytest.raises(InputError, match="has layout 01; this recsvc reads 2"):
         signer.unchecked(base64.urlsafe_b64encode(b"\x01" + bytes(40)).decode())

@@ -51,6 +51,14 @@ def test_a_token_made_by_hand_is_accepted_and_is_what_sign_makes() -> None:
         assert (verdict.status, verdict.customer_id) == (TokenStatus.ACCEPTED, "coffee-1")
 
 
+def test_a_token_of_the_secret_before_is_accepted() -> None:
+    later = CustomerTokens(b"another secret of the service", b"0123456789abcdef")
+    before = CustomerTokens(b"0123456789abcdef").sign(KEY.key_id, "coffee-1", NOW + timedelta(hours=1))
+    assert later.read(before, KEYS, NOW).customer_id == "coffee-1"
+    assert later.read(later.sign(KEY.key_id, "coffee-2", NOW + timedelta(hours=1)), KEYS, NOW).customer_id == "coffee-2"
+    assert CustomerTokens(b"a third").read(before, KEYS, NOW).status is TokenStatus.FORGED
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
