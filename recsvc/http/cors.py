@@ -1,6 +1,6 @@
 """Which sites' pages may ask: an exact list of origins, answered as browsers expect it (Fetch standard, CORS).
 
-No cookie is read anywhere, so credentials are never allowed. With one origin on the list each answer names it, which
+No cookie is read on ROUTES, so credentials are never allowed. With one origin on the list each answer names it, which
 lets a cache keep one answer for all; with more than one the asking origin is named, and `Vary: Origin` says so.
 """
 

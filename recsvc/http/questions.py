@@ -26,7 +26,7 @@ from recsvc.placements import SETTABLE, NotLetError, shaped, unknown_placement
 
 LISTS = frozenset({*MOST_IDS, "fields"})
 WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
-# Questions kept as they were read, and how many bytes they have at most.
+# Questions kept as they were read, and how many bytes they have at most, with what the browser says of languages.
 MOST_KEPT, LONGEST_KEPT = 5_000, 512
 # Of these an address holds JSON.
 IN_JSON = ("filter", "boost", "diversity", "pins")
@@ -115,9 +115,10 @@ def _from_body(body: bytes, request: Request, service: Service) -> Question:
 
 def _again(asked: bytes, request: Request, service: Service, read: Callable[[Request, Service], Question]) -> Question:
     """The question, read once while the same one is asked again and means the same."""
-    if len(asked) > LONGEST_KEPT or service.experiments.current():
+    languages = request.environ.get("HTTP_ACCEPT_LANGUAGE", "")
+    if len(asked) + len(languages) > LONGEST_KEPT or service.experiments.current():
         return read(request, service)
-    place = (request.method, asked, request.environ.get("HTTP_ACCEPT_LANGUAGE"))
+    place = (request.method, asked, languages)
     known = service.questions.get(place)
     if known is None:
         known = read(request, service)
@@ -213,9 +214,16 @@ def _place(location: Sequence[int | str], *, in_body: bool) -> dict[str, str]:
     return {"pointer": pointer(location)} if in_body else {"parameter": str(location[0])}
 
 
-@lru_cache(maxsize=1024)
 def preferred_language(accepted: str) -> str:
-    """The language of ours that an Accept-Language header likes best; English when it likes none."""
+    """The language of ours that an Accept-Language header likes best; English when it likes none.
+
+    Of a header that is longer than any browser's only the beginning is read, and kept.
+    """
+    return _preferred(accepted[:LONGEST_KEPT])
+
+
+@lru_cache(maxsize=1024)
+def _preferred(accepted: str) -> str:
     best = parse_accept_header(accepted, LanguageAccept).best_match(LANGUAGES)
     return best or SOURCE_LANGUAGE
 
