@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import os
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from models.bundle import sync_directory, write_synced
 from models.errors import InputError, RecsvcError, RefusedError, SettingsError
+from recsvc.console.toml_text import toml_tables
 from recsvc.offers.campaign import Campaign, campaign_of
 from recsvc.offers.campaign.sections import NAME
 from recsvc.offers.checking import check_campaign
@@ -146,7 +146,4 @@ def digest(text: str) -> str:
 def _tables(text: str) -> dict[str, object]:
     if len(text) > LONGEST:
         raise SettingsError(f"the text has {len(text)} characters; a campaign has up to {LONGEST}")
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"no TOML: {error}") from None
+    return toml_tables(text)

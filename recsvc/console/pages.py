@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from limits import parse
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from models.errors import RecsvcError
 from recsvc.console import campaigns, catalogue, customers, models, placements, today
@@ -60,6 +61,7 @@ def _guard(routes: Blueprint, desk: Desk) -> None:
 
 
 def _doors(routes: Blueprint, desk: Desk) -> None:
+    """What is open to all: signing in and out, and the files that pages load."""
     service = desk.service
 
     @routes.get("/sign-in")
@@ -91,6 +93,10 @@ def _doors(routes: Blueprint, desk: Desk) -> None:
     def sign_out() -> ResponseReturnValue:
         return desk.keep(to(f"{PATH}/sign-in"), None)
 
+    @routes.get("/")
+    def start() -> ResponseReturnValue:
+        return to(PATH)
+
     @routes.get("/static/<name>")
     def asset(name: str) -> ResponseReturnValue:
         ending = PurePath(name).suffix
@@ -117,7 +123,8 @@ def _sign_in_page(desk: Desk, problem: str = "", status: int = HTTPStatus.OK) ->
 
 def _inside(address: str) -> str:
     """An address of the console; its start for any other."""
-    return address if address == PATH or address.startswith((f"{PATH}/", f"{PATH}?")) else PATH
+    inside = address == PATH or address.startswith((f"{PATH}/", f"{PATH}?"))
+    return address if inside and address.isprintable() else PATH
 
 
 def _handle_errors(routes: Blueprint, desk: Desk) -> None:
@@ -138,6 +145,14 @@ def _handle_errors(routes: Blueprint, desk: Desk) -> None:
         words = desk.visitor().words
         title, detail = words.gettext("The database does not answer"), words.gettext("`recsvc doctor` says why.")
         return desk.page("problem.html", status=HTTPStatus.SERVICE_UNAVAILABLE, title=title, detail=detail)
+
+    @routes.errorhandler(RequestEntityTooLarge)
+    def too_large(_: RequestEntityTooLarge) -> Response:
+        detail = desk.visitor().words.gettext("The text is too long to be sent. Go back, and shorten it.")
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        page = desk.page("problem.html", status=status, title=status.phrase, detail=detail)
+        page.headers["Connection"] = "close"
+        return page
 
     @routes.route("/<path:_>", methods=["GET", "POST"])
     def nothing(_: str) -> ResponseReturnValue:

@@ -1,6 +1,5 @@
 """Placements: other settings tried beside the live ones, on real customers, before anybody else sees them."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from flask import Blueprint, Response, request
 from models.errors import SettingsError
 from recsvc.console.customers import some_customers
 from recsvc.console.desk import Desk
-from recsvc.console.toml_text import toml_text
+from recsvc.console.toml_text import toml_tables, toml_text
 from recsvc.engine import Answer, AnsweredItem, Engine, Query
 from recsvc.http.happened import as_it_is_now
 from recsvc.placements import Placement, parse_placement, read_config, shaped
@@ -78,9 +77,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
         if request.method == "POST":
             text = request.form.get("settings", "")[:LONGEST_TEXT].replace("\r\n", "\n")
             try:
-                tried = parse_placement(name or "NAME", tomllib.loads(text))
-            except tomllib.TOMLDecodeError as error:
-                problem = f"no TOML: {error}"
+                tried = parse_placement(name or "NAME", toml_tables(text))
             except SettingsError as error:
                 problem = str(error)
         asked = request.values.get("customers", "")

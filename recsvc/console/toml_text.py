@@ -1,9 +1,29 @@
-"""A table of settings written as TOML again, a key a line."""
+"""Settings typed into a page, read as TOML; a table of settings written as TOML again, a key a line."""
 
 import json
+import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
+
+from models.errors import SettingsError
+
+# `tomllib` takes time and memory with the square of a key's parts: 40,000 of them hold a worker for a minute.
+MOST_DOTS = 200
+
+
+def toml_tables(text: str) -> dict[str, Any]:
+    """The tables of a text that anybody may have typed. Raises SettingsError where it is no TOML, or nested so deep, or
+    so many dots in a line, that reading it would hold up the service."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > MOST_DOTS:
+            raise SettingsError(f"line {number} has more than {MOST_DOTS} dots; break it into several")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"no TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError("no TOML: brackets are nested too deep") from None
 
 
 def toml_text(table: Mapping[str, Any]) -> str:

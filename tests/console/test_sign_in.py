@@ -118,10 +118,19 @@ def test_guessing_is_slow(client: FlaskClient, token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "to", ["https://evil.example/", "//evil.example", "/consolex", "/docs", "/console\\x", "javascript:x", ""]
-)
+    "to",
+    [
+        "https://evil.example/", "//evil.example", "/consolex", "/docs", "/console\\x", "javascript:x", "",
+        "/console/\r\nSet-Cookie: a=b", "/console/\x00",
+    ],
+)  # fmt: skip
 def test_signing_in_leads_nowhere_else(client: FlaskClient, token: str, to: str) -> None:
     assert post(client, SIGN_IN, SIGN_IN, key=token, to=to).headers["Location"] == "/console"
+
+
+def test_an_address_with_a_slash_leads_to_the_start(client: FlaskClient) -> None:
+    answer = client.get("/console/", follow_redirects=True)
+    assert (answer.status_code, answer.request.path) == (200, SIGN_IN)
 
 
 def test_without_any_key_this_machine_may_enter(tiny_store: Path, tmp_path: Path) -> None:
