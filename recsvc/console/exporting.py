@@ -131,9 +131,9 @@ def _lock(folder: Path, *, patience: float = 0.0) -> Iterator[BinaryIO | None]:
 def _read(folder: Path) -> Job | None:
     try:
         table = orjson.loads((folder / "job.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return Job(**{**table, "formats": tuple(table["formats"])})
+        return Job(**{**table, "formats": tuple(table["formats"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # none yet, or another version of recsvc wrote it
 
 
 def export(store: Path, campaign: str) -> None:

@@ -122,8 +122,10 @@ def test_a_form_without_a_format_begins_nothing(admin: FlaskClient, exports: Exp
     assert exports.job("weekly") is None
 
 
-def test_a_damaged_note_is_none(exports: Exports) -> None:
+@pytest.mark.parametrize("note", ["{", "[]", '{"state": "done"}', '{"state": "done", "formats": null}', "{}"])
+def test_a_damaged_note_is_none(admin: FlaskClient, exports: Exports, note: str) -> None:
     folder = exports.folder("weekly")
     folder.mkdir(parents=True)
-    (folder / "job.json").write_text("{")
+    (folder / "job.json").write_text(note)
     assert exports.job("weekly") is None
+    assert admin.get("/console/campaigns").status_code == 200
