@@ -17,18 +17,25 @@ from recsvc.following import Following
 from recsvc.offers.holdout import BUCKETS, bucket
 from recsvc.placements import read_config, read_placements, unknown_placement
 
+MOST_EXPLORED = 100
+POOL = ""  # no experiment's name: beside its arm, an explored list's id holds how many items it was drawn from
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
     """Section [experiments.NAME.arms.ARM]: its share of the experiment's visitors, and what is different for them: the
-    settings of another `placement`, another `scenario`, another `model` version. The control changes nothing."""
+    settings of another `placement`, another `scenario`, another `model` version. The control changes nothing. An arm
+    that `explore`s shows any of so many items in any order, by which new models are looked ahead at."""
 
     share: float
     placement: str = ""
     scenario: str = ""
     model: str = ""
+    explore: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.explore <= MOST_EXPLORED:
+            raise ValueError(f"explore is {self.explore}; expected 0 to {MOST_EXPLORED} items")
         if not 0 < self.share < 1:
             raise ValueError(f"share is {self.share}; expected a share between 0 and 1")
         if self.scenario and self.scenario not in SCENARIOS:
@@ -84,6 +91,7 @@ class Drawn:
     placement: str = ""
     scenario: str = ""
     model: str = ""
+    explore: int = 0
 
 
 NOTHING = Drawn()
@@ -94,14 +102,15 @@ def draw(experiments: Experiments, visitor: str | None, placement: str | None, s
     if not experiments or visitor is None:
         return NOTHING
     found: list[tuple[str, str]] = []
-    changes = {"placement": "", "scenario": "", "model": ""}
+    changes, explore = {"placement": "", "scenario": "", "model": ""}, 0
     for name, experiment in experiments.items():
         tested = experiment.placement == placement if placement else experiment.scenario == scenario
         arm = experiment.draw(name, visitor) if tested else None
         if arm is not None:
             found.append((name, arm))
+            explore = max(explore, experiment.arms[arm].explore)
             changes |= {key: value for key in changes if (value := getattr(experiment.arms[arm], key))}
-    return Drawn(tuple(found), **changes)
+    return Drawn(tuple(found), **changes, explore=explore)
 
 
 def read_experiments(path: Path | None) -> Experiments:

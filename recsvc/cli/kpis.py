@@ -3,12 +3,16 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import orjson
 
 from recsvc.cli.talk import config_option, say, store_option
 from recsvc.i18n import LANGUAGES
+
+if TYPE_CHECKING:
+    from models.registry import Registry
 
 
 @click.command()
@@ -21,6 +25,7 @@ from recsvc.i18n import LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page for people here.")
 @click.option("--locale", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The words' language.")
+@click.option("--lookahead", metavar="MODEL", help="What this model would have brought, from explored lists.")
 @config_option
 @store_option
 def kpis(
@@ -30,6 +35,7 @@ def kpis(
     as_json: bool,
     report: Path | None,
     locale: str,
+    lookahead: str | None,
     config: Path | None,
     store: Path,
 ) -> None:
@@ -41,6 +47,7 @@ def kpis(
     Example:
       recsvc kpis --report kpis.html
       recsvc kpis campaign.toml --purchases orders.csv --json
+      recsvc kpis --lookahead 20260301T040000Z-1f2e3d4c
     """
     from models.errors import InputError
     from models.registry import Registry
@@ -52,6 +59,11 @@ def kpis(
     from recsvc.state import open_database
 
     registry = Registry(store)
+    if lookahead is not None:
+        if campaign or files or report:
+            raise click.UsageError("--lookahead goes with --days, --json and --locale alone")
+        _look_ahead(registry, lookahead, config, store, days=days, locale=None if as_json else locale)
+        return
     catalogue = None
     if registry.current() is not None:
         from recsvc.engine import Engine
@@ -72,3 +84,26 @@ def kpis(
         click.echo(orjson.dumps(written(found)))
     elif report is None:
         click.echo("\n".join(lines_of(found, Words(translator(locale), found.currency))))
+
+
+def _look_ahead(
+    registry: "Registry", model: str, config: Path | None, store: Path, *, days: int, locale: str | None
+) -> None:  # fmt: skip
+    """Prints words in a language, or JSON where none is wanted."""
+    from recsvc.engine import Engine
+    from recsvc.i18n import translator
+    from recsvc.measure.lookahead import look_ahead
+    from recsvc.measure.written import Words, lines_of_lookahead
+    from recsvc.measure.written import as_json as written
+    from recsvc.state import open_database
+
+    engine = Engine.from_bundle(registry.open(model, verify=False), in_bulk=True)
+    database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    try:
+        found = look_ahead(database, engine, config, now=datetime.now(UTC), days=days)
+    finally:
+        database.dispose()
+    if locale is None:
+        click.echo(orjson.dumps(written(found)))
+    else:
+        click.echo("\n".join(lines_of_lookahead(found, Words(translator(locale), ""))))

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from recsvc.engine import Answer, Engine
 from recsvc.http.access import customer_asked_for, require
 from recsvc.http.caching import PRIVATE
+from recsvc.http.exploring import explored, wider
 from recsvc.http.happened import as_it_is_now
 from recsvc.http.problems import ProblemError, problem_body
 from recsvc.http.questions import Question, bad_request, question_of
@@ -120,7 +121,9 @@ def _answers(
 
 def _answer_block(block: Sequence[Line], engine: Engine, now: datetime) -> dict[int, Answer]:
     """The answers by their lines' numbers; those that the engine failed on are missing."""
-    asked = {line.number: line.question.query for line in block if line.question is not None}
+    asked = {
+        line.number: wider(line.question.query, line.question.drawn) for line in block if line.question is not None
+    }
     try:
         return dict(zip(asked, engine.recommend_many(asked.values(), now=now), strict=True))
     except Exception:
@@ -141,6 +144,7 @@ def _body(line: Line, answer: Answer | None, service: Service, now: datetime, re
             HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this line; its log says why under the request id"
         )
         return {"line": line.number, **named, **problem_body(problem, request_id)}
+    answer, arms = explored(answer, line.question.drawn, line.question.query.n)
     service.metrics.count_answer(answer)
     shown = [item.product.item_id for item in answer.items]
     signed = service.signer.sign(
@@ -149,6 +153,6 @@ def _body(line: Line, answer: Answer | None, service: Service, now: datetime, re
         now,
         shown,
         placement=line.question.placement,
-        arms=line.question.drawn.arms,
+        arms=arms,
     )
     return {"line": line.number, **named, **to_json(answer, line.question), "recommendation_id": signed}

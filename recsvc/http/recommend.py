@@ -12,6 +12,7 @@ from flask import Blueprint, Request, Response, request
 from recsvc.engine import Answer, AnsweredItem, Engine, explain
 from recsvc.http.access import customer_asked_for, require_for_explanation, scope_of
 from recsvc.http.caching import PRIVATE, shared_moment, shared_response
+from recsvc.http.exploring import explored, wider
 from recsvc.http.happened import as_it_is_now
 from recsvc.http.questions import Question, question_from_address, question_from_body
 from recsvc.http.schemas import ITEM_FIELDS
@@ -57,7 +58,7 @@ def respond(
     now, engine = service.clock(), service.shelf.engine(question.drawn.model)
     query = as_it_is_now(query, question.session_id, engine, service)
     rankings = engine.rankings
-    answer = engine.recommend(query, now=now)
+    answer, arms = explored(engine.recommend(wider(query, question.drawn), now=now), question.drawn, query.n)
     service.metrics.count_answer(answer)
     listed = listed_json(answer, question)
     if question.explain:
@@ -68,7 +69,7 @@ def respond(
         shared_moment(now) if shared else now,
         hashes_of(answer),
         placement=question.placement,
-        arms=question.drawn.arms,
+        arms=arms,
     )
     seconds = perf_counter() - started
     service.metrics.time_answer(answer, seconds, computed=engine.rankings > rankings)

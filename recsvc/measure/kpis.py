@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from models.catalogue import Catalogue
 from models.errors import InputError
+from recsvc.experiments import POOL
 from recsvc.measure.cohort import campaigns_of, read_global, read_mailing, segments_of, visitors_of
 from recsvc.measure.crediting import DAY, Credit, credit
 from recsvc.measure.figures import Figures, ListFigures, TestFigures
@@ -105,7 +106,7 @@ def _experiments(
     touches: Touches, purchases: Purchases, book: Book, segments: dict[int, str], asked: Asked
 ) -> list[TestFigures]:
     found = []
-    for name in sorted({experiment for label in touches.labels for experiment, _ in label.arms}):
+    for name in sorted({experiment for label in touches.labels for experiment, _ in label.arms} - {POOL}):
         promised = asked.promised.get(name, {})
         control = next(iter(promised), "control")
         window = asked.settings.window_days * DAY

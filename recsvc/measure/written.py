@@ -1,6 +1,7 @@
 """Figures as JSON, and in the plain words of a language."""
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -11,6 +12,7 @@ from recsvc.i18n import Translator, format_price
 from recsvc.measure.comparing import Amounts, Shares, Verdict
 from recsvc.measure.figures import Figures, TestFigures
 from recsvc.measure.interval import Interval
+from recsvc.measure.lookahead import Lookahead
 
 NOTHING = "–"
 
@@ -68,6 +70,12 @@ class Words:
         """'0.2% to 1.1%' as the method `write` writes values; an open end is '–'."""
         one = getattr(self, write)
         return self.gettext("{low} to {high}").format(low=one(interval.low), high=one(interval.high))
+
+    def rounded(self, interval: Interval) -> str:
+        """'0.212 to 0.304'."""
+        return self.gettext("{low} to {high}").format(
+            low=self.number(interval.low, 3), high=self.number(interval.high, 3)
+        )
 
     def verdict(self, test: TestFigures, shares: Shares) -> str:
         """What a comparison says, as a sentence."""
@@ -128,6 +136,32 @@ def lines_of(figures: Figures, words: Words) -> list[str]:
     left_out = _("left out")
     told += [f"{left_out}: {words.number(count)} {_(reason)}" for reason, count in figures.notes.items()]
     return told
+
+
+def lines_of_lookahead(found: Sequence[Lookahead], words: Words) -> list[str]:
+    """What a model would have brought, for a terminal."""
+    _ = words.gettext
+    told = []
+    for one in found:
+        head = _("{name}: {lists} explored lists, worth {n}; {covered} of the model's places could be shown")
+        told.append(
+            head.format(
+                name=one.experiment, lists=words.number(one.lists), n=words.number(one.effective),
+                covered=words.percent(one.covered.value, 0),
+            )
+        )  # fmt: skip
+        if one.unknown:
+            told.append("  " + _("cannot tell: {why}").format(why=_(one.unknown)))
+            continue
+        for text, interval in (
+            (_("  clicks a list, live: {value} ({span})"), one.live),
+            (_("  clicks a list, of {model}: {value} ({span})"), one.would),
+            (_("  difference: {value} ({span})"), one.difference),
+        ):
+            told.append(
+                text.format(model=one.model, value=words.number(interval.value, 3), span=words.rounded(interval))
+            )
+    return told or [_("cannot tell: {why}").format(why=_("no explored list since the model's last purchase"))]
 
 
 def _lines_of_test(test: TestFigures, words: Words) -> list[str]:

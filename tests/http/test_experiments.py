@@ -1,5 +1,6 @@
 """Arms over HTTP: drawn by a hash, kept over restarts and workers, and carried in the signed id."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from flask.testing import FlaskClient
 from models.errors import SettingsError
 from models.registry import Registry
 from recsvc.engine import LiveEngine
-from recsvc.experiments import read_experiments, shares_of
+from recsvc.experiments import POOL, read_experiments, shares_of
 from recsvc.http.app import create_app
 from recsvc.http.service import service_of
 from recsvc.http.settings import ServeSettings
@@ -71,6 +72,37 @@ def test_arms_differ_in_their_lists(client: FlaskClient) -> None:
         expected = ("home", 3) if arms["look"] == "control" else ("popular", 2)
         assert (answer["scenario"], len(answer["items"])) == expected
     assert seen == {"control", "popular"}
+
+
+def test_an_exploring_arm_shows_any_items_of_a_longer_list(
+    store: Path, live: LiveEngine, database: sa.Engine, config: Path
+) -> None:  # fmt: skip
+    usual = 'arms.popular = {share = 0.5, placement = "start-popular"}'
+    alone, _, _ = TOML.partition("[experiments.fresh]")
+    config.write_text(alone.replace(usual, "arms.any = {share = 0.5, explore = 8}"))
+    client = create_app(ServeSettings(store=store, secret=SECRET, config=config), live, database).test_client()
+    lists: dict[str, set[tuple[str, ...]]] = {"control": set(), "any": set()}
+    for n in range(24):
+        visitor = f"coffee-{n % 8}"
+        longer = client.post("/recommend", json={"customer_id": visitor, "scenario": "home", "n": 8}).get_json()
+        answer, arms = ask(client, placement="start", customer_id=visitor)
+        items = tuple(item["item_id"] for item in answer["items"])
+        lists[arms["look"]].add((visitor, *items))
+        assert len(set(items)) == 3
+        if arms["look"] == "any":
+            assert set(items) <= {item["item_id"] for item in longer["items"]}
+            assert arms[POOL] == str(len(longer["items"])) == "8"
+        else:
+            assert POOL not in arms
+            assert list(items) == [item["item_id"] for item in longer["items"][:3]]
+        line = json.dumps({"placement": "start", "customer_id": visitor})
+        batch = client.post("/recommend/batch", data=line, content_type="application/x-ndjson").get_data()
+        signed = service_of(client.application).signer.read(json.loads(batch)["recommendation_id"])
+        assert dict(signed.arms) == arms
+        assert len(signed.items) == 3
+    of_visitor = {arm: len({one[0] for one in found}) for arm, found in lists.items()}
+    assert len(lists["control"]) == of_visitor["control"] > 0
+    assert len(lists["any"]) > of_visitor["any"] > 0
 
 
 def test_an_arm_stays_put_over_restarts_and_workers(
