@@ -1,0 +1,1 @@
+"""A simulated shop that runs on recsvc for weeks: train, recommend, react, measure, retrain."""
