@@ -6,6 +6,7 @@ read-only, so all workers share one copy in memory.
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from models.errors import BundleError
 FORMAT = 1
 MANIFEST = "manifest.json"
 CHUNK = 1 << 22
+WORTH_RELEASING = 1 << 20  # bytes of an array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,12 @@ class Bundle:
     @property
     def version(self) -> str:
         return self.manifest.version
+
+    def release(self) -> None:
+        """Let go of the pages read so far: they stay in the system's cache, and count as no process's memory."""
+        for array in self.arrays.values():
+            if isinstance(array.base, np.memmap) and array.nbytes >= WORTH_RELEASING and hasattr(mmap, "MADV_DONTNEED"):
+                array.base._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
     def document(self, name: str) -> str:
         """A text beside the arrays; raises BundleError when the bundle has none of that name."""

@@ -122,6 +122,7 @@ def preview(campaign: Path, customer_id: str, locale: str | None, out: Path | No
     "--record/--no-record", default=True, show_default=True,
     help="Write down who was offered what, which limits, caps and results go by.",
 )  # fmt: skip
+@click.option("--processes", type=click.IntRange(1, 64), show_default="one a core, at most 4", help="That make offers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary on stderr.")
 @store_option
@@ -132,6 +133,7 @@ def export(
     locale: str | None,
     formats: tuple[str, ...],
     record: bool,
+    processes: int | None,
     as_json: bool,
     quiet: bool,
     store: Path,
@@ -146,12 +148,16 @@ def export(
       recsvc offers export campaign.toml --out offers/
     """
     from recsvc.offers.export import export_offers
+    from recsvc.offers.processes import default_processes
 
     run = _run(campaign, locale, store)
     audience = run.audience(customers)
     gc.freeze()  # offers hold no cycles: looking for some among all that is kept takes a fifth of the time
     with progress("Offers", audience.size, quiet=quiet) as meter:
-        summary = export_offers(run, audience, out, formats=formats, record=record, advance=meter.advance)
+        summary = export_offers(
+            run, audience, out, formats=formats, record=record, advance=meter.advance,
+            processes=processes or default_processes(audience.size), store=store,
+        )  # fmt: skip
     if not quiet:
         say(f"{summary.written} offers with {summary.items} items written to {', '.join(map(str, summary.files))}")
         for line in summary.lines():

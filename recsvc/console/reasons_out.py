@@ -7,7 +7,7 @@ from recsvc.engine import Engine, Explanation
 from recsvc.engine.explanation import Step
 from recsvc.i18n import Translator
 from recsvc.offers import audience, targeting
-from recsvc.offers.export import NO_ITEMS
+from recsvc.offers.blocks import NO_ITEMS
 
 
 def step_words(step: Step, about: Explanation, engine: Engine, words: Translator) -> str:

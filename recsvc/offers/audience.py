@@ -71,9 +71,14 @@ class Audience:
 
     def customers(self) -> Iterator[Customer]:
         """Those who may be written to, each once: in the order of the list, or of the ids where there is no list."""
+        for block in self.blocks():
+            yield from self.fit(block)
+
+    def blocks(self) -> Iterator[list[Customer]]:
+        """All who are looked at, BLOCK at a time, in the same order."""
         listed = iter(self._listed())
         while block := list(islice(listed, BLOCK)):
-            yield from self.fit(block)
+            yield block
 
     def fit(self, block: Sequence[Customer]) -> Iterator[Customer]:
         """Those of up to BLOCK customers who may be written to, with what their last mails showed."""

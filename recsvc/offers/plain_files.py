@@ -2,7 +2,9 @@
 
 import csv
 from collections import Counter
-from typing import IO
+from collections.abc import Iterable
+from io import StringIO
+from typing import IO, Any
 
 import orjson
 
@@ -23,14 +25,34 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Writer:
-    """One format of file, open for offers, which it takes one after another; `left_out` counts those it cannot hold."""
+    """One format of file, open for offers, which it takes one after another; `left_out` counts those it cannot hold.
 
-    def __init__(self) -> None:
+    What an offer becomes is made apart from the file, so that another process may do it.
+    """
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
         self.left_out: Counter[str] = Counter()
 
     def write(self, offer: Offer) -> None:
         """One more offer."""
+        self.put([self.entry(offer)])
+
+    def entry(self, offer: Offer) -> Any:
+        """What an offer becomes, most often bytes; None where the format cannot hold it."""
         raise NotImplementedError
+
+    def put(self, entries: Iterable[Any]) -> None:
+        """Take what `entry` has made, of this writer or of its like in another process."""
+        for entry in entries:
+            if entry is None:
+                self.left_out[TOO_LARGE] += 1
+            else:
+                self.add(entry)
+
+    def add(self, entry: Any) -> None:
+        """One more entry."""
+        self._out.write(entry)
 
     def finish(self) -> None:
         """Write what is still held back."""
@@ -40,11 +62,10 @@ class JsonLines(Writer):
     """Nested: an offer with its slots, a slot with its items."""
 
     def __init__(self, out: IO[bytes], _: Campaign | None = None) -> None:
-        super().__init__()
-        self._out = out
+        super().__init__(out)
 
-    def write(self, offer: Offer) -> None:
-        self._out.write(orjson.dumps(as_json(offer), option=orjson.OPT_APPEND_NEWLINE))
+    def entry(self, offer: Offer) -> bytes:
+        return orjson.dumps(as_json(offer), option=orjson.OPT_APPEND_NEWLINE)
 
 
 class WideCsv(Writer):
@@ -54,27 +75,23 @@ class WideCsv(Writer):
     """
 
     def __init__(self, out: IO[bytes], campaign: Campaign) -> None:
-        super().__init__()
+        super().__init__(out)
         self._widths = [slot.n for slot in campaign.slots]
-        self._writer = csv.writer(Utf8Text(out), lineterminator="\n")
         names = list(CUSTOMER_COLUMNS)
         for slot in campaign.slots:
             names.append(f"{slot.name}_heading")
             names += [f"{slot.name}_{place}_{column}" for place in range(1, slot.n + 1) for column in ITEM_COLUMNS]
-        self._writer.writerow(names)
+        self._out.write(csv_row(names))
 
-    def write(self, offer: Offer) -> None:
-        self._writer.writerow(_cells(offer, self._widths))
+    def entry(self, offer: Offer) -> bytes:
+        return csv_row(_cells(offer, self._widths))
 
 
-class Utf8Text:
-    """What the csv module writes to."""
-
-    def __init__(self, out: IO[bytes]) -> None:
-        self._out = out
-
-    def write(self, text: str) -> int:
-        return self._out.write(text.encode())
+def csv_row(cells: Iterable[str]) -> bytes:
+    """A row of CSV in UTF-8, with its line break."""
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
 
 
 def as_json(offer: Offer) -> dict[str, object]:

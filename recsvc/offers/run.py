@@ -1,14 +1,15 @@
 """One campaign about to be worked on: its parts put together once, for preview, export, sending and HTTP."""
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from models.bundle import Bundle
 from models.errors import InputError
 from models.registry import Registry
 from recsvc.customers.suppression import Suppressions
@@ -25,14 +26,15 @@ from recsvc.offers.selection import OfferMaker
 from recsvc.offers.similar_goods import SimilarGoods
 from recsvc.offers.targeting import Targeting
 from recsvc.offers.tokens import MailTokens
-from recsvc.state import open_database
+from recsvc.state import connect, open_database
 
 BLOCK = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A campaign, the model, the database and the moment."""
+    """A campaign, the model, the database and the moment; `release` gives the memory back that holds what was read of
+    the model."""
 
     campaign: Campaign
     engine: Engine
@@ -45,6 +47,7 @@ class Run:
     tokens: MailTokens
     similar: SimilarGoods
     chooser: BenefitChooser | None
+    release: Callable[[], None] = lambda: None
 
     @classmethod
     def of(
@@ -100,7 +103,7 @@ class Run:
         return self._audience(free).open(ids)
 
     def refusal_audience(self) -> Audience:
-        """To ask about single customers only."""
+        """To ask about single customers, or blocks of them."""
         return self._audience(FREE_TO_EXPORT)
 
     def _audience(self, free: tuple[str, ...]) -> Audience:
@@ -110,10 +113,26 @@ class Run:
 def open_run(path: Path, store: Path, *, locale: str | None = None) -> Run:
     """A campaign file with the published model and the database that the environment names, for a command that goes
     through all customers. Raises RecsvcError for what is missing or wrong."""
-    engine = Engine.from_bundle(Registry(store).open(verify=False), in_bulk=True)
+    bundle = Registry(store).open(verify=False)
     database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
+    return _run_of(load_campaign(path), bundle, database, store, now=datetime.now(UTC), locale=locale, recording=True)
+
+
+def run_of_version(campaign: Campaign, store: Path, version: str, *, now: datetime, locale: str | None) -> Run:
+    """The same run in another process, whose first one has brought database and prices up to date."""
+    bundle = Registry(store).open(version, verify=False)
+    database = connect(os.environ.get("RECSVC_DATABASE_URL"), store)
+    return _run_of(campaign, bundle, database, store, now=now, locale=locale, recording=False)
+
+
+def _run_of(
+    campaign: Campaign, bundle: Bundle, database: sa.Engine, store: Path, *, now: datetime, locale: str | None,
+    recording: bool,
+) -> Run:  # fmt: skip
     secret = read_secret(os.environ.get("RECSVC_SECRET"), store)
     previous = read_previous_secret(os.environ.get("RECSVC_SECRET_PREVIOUS"))
-    return Run.of(
-        load_campaign(path), engine, database, secret, now=datetime.now(UTC), locale=locale, previous_secret=previous
-    )
+    engine = Engine.from_bundle(bundle, in_bulk=True)
+    run = Run.of(
+        campaign, engine, database, secret, now=now, locale=locale, recording=recording, previous_secret=previous
+    )  # fmt: skip
+    return replace(run, release=bundle.release)

@@ -3,7 +3,6 @@
 What does not fit is left out and counted, never cut in a way that would show.
 """
 
-import csv
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -12,7 +11,7 @@ import orjson
 from models.errors import SettingsError
 from recsvc.offers.campaign import Campaign
 from recsvc.offers.offer import Offer
-from recsvc.offers.plain_files import TOO_LARGE, Utf8Text, Writer, as_json, safe_cell
+from recsvc.offers.plain_files import Writer, as_json, csv_row, safe_cell
 from recsvc.plain import shortened
 
 MAILCHIMP_ITEMS = 6  # with 5 fields of the reader and 4 an item, 29 of the 30 merge fields that an audience has
@@ -27,19 +26,17 @@ class Mailchimp(Writer):
     """A CSV for import into an audience: the address, and merge fields with tags of up to 10 characters."""
 
     def __init__(self, out: IO[bytes], campaign: Campaign) -> None:
-        super().__init__()
-        self._writer = csv.writer(Utf8Text(out), lineterminator="\n")
+        super().__init__(out)
         self._items = min(sum(slot.n for slot in campaign.slots), MAILCHIMP_ITEMS)
         columns = ["Email Address", "FNAME", "SUBJECT", "UNSUB_URL", "B_TEXT", "B_CODE"]
         for place in range(1, self._items + 1):
             columns += [f"R{place}_NAME", f"R{place}_PRICE", f"R{place}_URL", f"R{place}_IMG"]
-        self._writer.writerow(columns)
+        self._out.write(csv_row(columns))
 
-    def write(self, offer: Offer) -> None:
+    def entry(self, offer: Offer) -> bytes | None:
         benefit = offer.benefits[0] if offer.benefits else None
         if not _fits(offer.unsubscribe_url):
-            self.left_out[TOO_LARGE] += 1
-            return
+            return None
         cells = [
             offer.email or "", _clipped(offer.first_name or ""), _clipped(offer.subject), offer.unsubscribe_url,
             _clipped(benefit.text if benefit else ""), benefit.code if benefit else "",
@@ -50,18 +47,17 @@ class Mailchimp(Writer):
             image = item.image if _fits(item.image) else ""
             cells += [_clipped(item.title), _clipped(item.price), item.link, image]
         cells += [""] * (4 * (self._items - len(items)))
-        self._writer.writerow([safe_cell(cell) for cell in cells])
+        return csv_row(map(safe_cell, cells))
 
 
 class Klaviyo(Writer):
     """A profile a line."""
 
     def __init__(self, out: IO[bytes], campaign: Campaign) -> None:
-        super().__init__()
-        self._out = out
+        super().__init__(out)
         self._name = f"offer_{campaign.id.replace('-', '_')}"
 
-    def write(self, offer: Offer) -> None:
+    def entry(self, offer: Offer) -> bytes | None:
         attributes = {
             "email": offer.email,
             "external_id": offer.customer_id,
@@ -70,10 +66,7 @@ class Klaviyo(Writer):
             "properties": {self._name: template_data(offer)},
         }
         line = orjson.dumps({"data": {"type": "profile", "attributes": attributes}})
-        if len(line) > KLAVIYO_BYTES:
-            self.left_out[TOO_LARGE] += 1
-        else:
-            self._out.write(line + b"\n")
+        return line + b"\n" if len(line) <= KLAVIYO_BYTES else None
 
 
 class Requests(Writer):
@@ -82,32 +75,35 @@ class Requests(Writer):
     most, most_each, most_bytes = 1, 0, 0
 
     def __init__(self, out: IO[bytes], campaign: Campaign) -> None:
-        super().__init__()
-        self._out = out
+        super().__init__(out)
         self.campaign = campaign
-        self._entries: list[dict[str, Any]] = []
+        self._entries: list[orjson.Fragment] = []
         self._bytes = 0
 
-    def write(self, offer: Offer) -> None:
+    def entry(self, offer: Offer) -> tuple[bytes, int] | None:
+        """The reader as JSON, and the length of the data in it."""
         data = orjson.dumps(template_data(offer))
         if self.most_each and len(data) > self.most_each:
-            self.left_out[TOO_LARGE] += 1
-            return
-        if len(self._entries) >= self.most or (self.most_bytes and self._bytes + len(data) > self.most_bytes):
+            return None
+        return orjson.dumps(self.reader(offer, data)), len(data)
+
+    def add(self, entry: tuple[bytes, int]) -> None:
+        text, length = entry
+        if len(self._entries) >= self.most or (self.most_bytes and self._bytes + length > self.most_bytes):
             self.finish()
-        self._entries.append(self.entry(offer, data))
-        self._bytes += len(data)
+        self._entries.append(orjson.Fragment(text))
+        self._bytes += length
 
     def finish(self) -> None:
         if self._entries:
             self._out.write(orjson.dumps(self.request(self._entries), option=orjson.OPT_APPEND_NEWLINE))
         self._entries, self._bytes = [], 0
 
-    def entry(self, offer: Offer, data: bytes) -> dict[str, Any]:
+    def reader(self, offer: Offer, data: bytes) -> dict[str, Any]:
         """One reader."""
         raise NotImplementedError
 
-    def request(self, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def request(self, entries: Sequence[orjson.Fragment]) -> dict[str, Any]:
         """What is posted."""
         raise NotImplementedError
 
@@ -121,11 +117,11 @@ class Brevo(Requests):
         super().__init__(out, campaign)
         self._template = _template(campaign.export.brevo_template, "brevo_template")
 
-    def entry(self, offer: Offer, data: bytes) -> dict[str, Any]:
+    def reader(self, offer: Offer, data: bytes) -> dict[str, Any]:
         to = {"email": offer.email, **({"name": offer.first_name} if offer.first_name else {})}
         return {"to": [to], "subject": offer.subject, "params": orjson.Fragment(data)}
 
-    def request(self, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def request(self, entries: Sequence[orjson.Fragment]) -> dict[str, Any]:
         sender = self.campaign.sender
         return {
             "sender": {"name": sender.from_name, "email": sender.from_address},
@@ -143,7 +139,7 @@ class SendGrid(Requests):
         super().__init__(out, campaign)
         self._template = _template(campaign.export.sendgrid_template, "sendgrid_template")
 
-    def entry(self, offer: Offer, data: bytes) -> dict[str, Any]:
+    def reader(self, offer: Offer, data: bytes) -> dict[str, Any]:
         head = self.campaign.head
         return {
             "to": [{"email": offer.email}],
@@ -152,7 +148,7 @@ class SendGrid(Requests):
             "custom_args": {"campaign": head.id, "edition": head.edition},
         }
 
-    def request(self, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def request(self, entries: Sequence[orjson.Fragment]) -> dict[str, Any]:
         sender = self.campaign.sender
         return {
             "from": {"email": sender.from_address, "name": sender.from_name},
@@ -170,14 +166,14 @@ class Ses(Requests):
         super().__init__(out, campaign)
         self._template = _template(campaign.export.ses_template, "ses_template")
 
-    def entry(self, offer: Offer, data: bytes) -> dict[str, Any]:
+    def reader(self, offer: Offer, data: bytes) -> dict[str, Any]:
         return {
             "Destination": {"ToAddresses": [offer.email]},
             "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": data.decode()}},
             "ReplacementHeaders": [{"Name": name, "Value": value} for name, value in unsubscribe_headers(offer)],
         }
 
-    def request(self, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def request(self, entries: Sequence[orjson.Fragment]) -> dict[str, Any]:
         return {
             "FromEmailAddress": self.campaign.sender.from_address,
             "DefaultContent": {"Template": {"TemplateName": self._template, "TemplateData": "{}"}},

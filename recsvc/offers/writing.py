@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -64,6 +65,18 @@ def offer_files(
             if isinstance(writer, SingleMails):
                 writer.move_to(folder / f"{campaign.id}.eml")
             _part_path(final).replace(final)
+
+
+def entry_makers(campaign: Campaign, formats: tuple[str, ...], builder: MessageBuilder | None = None) -> list[Writer]:
+    """The same writers without files, for what their `entry` makes."""
+    makers: list[Writer] = []
+    for name in formats:
+        if name == "eml":
+            assert builder is not None
+            makers.append(SingleMails(BytesIO(), Path(os.devnull), builder))
+        else:
+            makers.append(MAKERS[name][1](BytesIO(), campaign))
+    return makers
 
 
 def _ending(name: str) -> str:

@@ -42,13 +42,20 @@ def reserve(
     database: sa.Engine, wishes: Sequence[Wish], *, campaign_id: str, edition: str, now: datetime
 ) -> list[Given]:
     """Give each wish its first choice that caps and budgets leave room for; asked again, it gets the same again."""
+    with writing(database, patience=PATIENT) as connection:
+        return reserve_within(connection, wishes, campaign_id=campaign_id, edition=edition, now=now)
+
+
+def reserve_within(
+    connection: sa.Connection, wishes: Sequence[Wish], *, campaign_id: str, edition: str, now: datetime
+) -> list[Given]:
+    """The same in a transaction of `writing`."""
     benefits = {one.benefit.id: one.benefit for wish in wishes for choice in wish.choices for one in choice.benefits}
     if not benefits:
         return [Given() for _ in wishes]
-    with writing(database, patience=PATIENT) as connection:
-        book = _Book.read(connection, benefits, [wish.customer_id for wish in wishes], campaign_id, edition)
-        given = [book.give(wish) for wish in wishes]
-        book.write(connection, now)
+    book = _Book.read(connection, benefits, [wish.customer_id for wish in wishes], campaign_id, edition)
+    given = [book.give(wish) for wish in wishes]
+    book.write(connection, now)
     return given
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from models.errors import RefusedError
 from recsvc.offers.audience import Audience
-from recsvc.offers.export import NO_ITEMS, counted
+from recsvc.offers.blocks import NO_ITEMS
+from recsvc.offers.export import counted
 from recsvc.offers.offer import Offer
 from recsvc.offers.run import Run
 from recsvc.offers.sending.book import SendingBook, sole_sender
