@@ -27,7 +27,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
 
     @routes.get("/customers")
     def customers() -> Response:
-        customer_id = request.args.get("id", "").strip()[:LONGEST_ID]
+        customer_id = _asked("id")
         engine = service.live.current()
         if not customer_id:
             return desk.page("customers.html", asked="", suggested=some_customers(engine))
@@ -35,7 +35,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
         scenario = request.args.get("scenario", LISTS[0])
         scenario = scenario if scenario in LISTS else LISTS[0]
         answer = answer_of(customer_id, scenario, engine)
-        item_id = request.args.get("item", "").strip()[:LONGEST_ID]
+        item_id = _asked("item")
         told = explained(engine, answer, [item_id], now=service.clock())[0] if item_id else None
         return desk.page(
             "customer.html",
@@ -48,6 +48,11 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
             stage=lambda stage: stage_words(stage, words),
             step=lambda step, about: step_words(step, about, engine, words),
         )  # fmt: skip
+
+
+def _asked(name: str) -> str:
+    # No id has a NUL, and PostgreSQL takes none.
+    return request.args.get(name, "").replace("\0", "").strip()[:LONGEST_ID]
 
 
 def some_customers(engine: Engine) -> list[str]:

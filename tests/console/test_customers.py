@@ -73,7 +73,7 @@ def test_every_step_of_an_explanation_has_words() -> None:
     assert [step for step in sorted(steps) if f'"{step}"' not in words] == []
 
 
-@pytest.mark.parametrize("name", ["nobody", "<script>alert(1)</script>", "ä/ö", "x" * 9000, "🙂", " "])
+@pytest.mark.parametrize("name", ["nobody", "<script>alert(1)</script>", "ä/ö", "x" * 9000, "🙂", "a\0b", " "])
 def test_anybody_can_be_asked_for(admin: FlaskClient, name: str) -> None:
     answer = admin.get(f"{PAGE}?{urlencode({'id': name, 'scenario': 'x', 'item': name})}")
     assert answer.status_code == 200
