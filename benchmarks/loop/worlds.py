@@ -37,9 +37,11 @@ window_days = {WINDOW_DAYS}
 
 [placements.start]
 scenario = "popular"
+n = {N_LIST}
 
 [placements.start-recsvc]
 scenario = "home"
+n = {N_LIST}
 """
 EXPERIMENT = """
 [experiments.start]
@@ -61,7 +63,7 @@ class Maker:
     config: str = CONFIG
 
 
-RECSVC = Maker("recsvc", {"scenario": "home"}, "home")
+RECSVC = Maker("recsvc", {"scenario": "home", "n": N_LIST}, "home")
 POPULAR = Maker("popular", counted=Counts.popular_lists)
 OWN = Maker("own purchases")
 BOTH = Maker("experiment", {"placement": "start"}, "popular", config=CONFIG + EXPERIMENT)
@@ -236,7 +238,7 @@ class World:
         if self.service is None:
             lists = self.maker.counted(self.counts, who, N_LIST)
         else:
-            listed = self.service.lists(ids, {"n": N_LIST, **(self.maker.asked or {})})
+            listed = self.service.lists(ids, self.maker.asked or {})
             lists = self._as_lists([one.items for one in listed], N_LIST)
         bought, clicked = visit(self.people, who, lists, day, mailed)
         if self.service is not None:
