@@ -100,7 +100,7 @@ class OfferMaker:
         """One reader's offer from the lists of its slots, in their order."""
         locale = self.locale_of(customer)
         words = translator(locale)
-        taken: set[str] = set()
+        taken: set[str | tuple[str]] = set()
         slots: list[OfferSlot] = []
         counted, shown = customer.tracking_ok and self._tokens is not None, 0
         if customer.email_basis == EXISTING_CUSTOMER and self._similar is not None:
@@ -167,20 +167,22 @@ class OfferMaker:
             return self.campaign.sender.unsubscribe_url or self.campaign.sender.shop_url
         return f"{self._service}/u/{self._tokens.unsubscribe(customer_id)}"
 
-    def _choose(self, slot: Slot, answer: Answer, taken: set[str], *, personal: bool) -> list[AnsweredItem]:
-        """The first n of an answer that no earlier slot has; adds them, and what they are variants of, to `taken`."""
+    def _choose(
+        self, slot: Slot, answer: Answer, taken: set[str | tuple[str]], *, personal: bool
+    ) -> list[AnsweredItem]:
+        """The first n of an answer that no earlier slot has; adds them, and their groups as tuples, to `taken`."""
         if slot.scenario in UNFILLED and not personal:
             return []
         chosen = []
         for item in answer.items:
             if slot.scenario in UNFILLED and answer.fallback is not None and item.source == answer.fallback:
                 continue
-            names = {f"item {item.product.item_id}"}
-            if item.product.item_group_id:
-                names.add(f"group {item.product.item_group_id}")
-            if names & taken:
+            product = item.product
+            group = (product.item_group_id,) if product.item_group_id else product.item_id
+            if product.item_id in taken or group in taken:
                 continue
-            taken |= names
+            taken.add(product.item_id)
+            taken.add(group)
             chosen.append(item)
             if len(chosen) == slot.n:
                 break

@@ -1,5 +1,6 @@
 """The words of a mail that depend on its reader: subject, preheader, greeting, headings."""
 
+from functools import lru_cache
 from string import Formatter
 
 from recsvc.i18n import Translator
@@ -23,23 +24,33 @@ def placeholders(text: str, key: str) -> set[str]:
         if name is None:
             continue
         if name not in FIELDS or specification or conversion:
-            raise ValueError(f"{key} has the placeholder {{{name}}}; known are {known}")
+            written = name + (f"!{conversion}" if conversion else "") + (f":{specification}" if specification else "")
+            raise ValueError(f"{key} has the placeholder {{{written}}}; known are {known}")
         found.add(name)
     return found
 
 
 def fill(text: str, without_name: str, *, first_name: str | None, item: str) -> str:
     """The text for one reader, on one line; `without_name` where the text wants a name that is not known."""
-    name = one_line(first_name or "")
+    if "{" not in text and "}" not in text:
+        return one_line(text)
+    return _filled(text, without_name, first_name or "", item if "{item}" in text or "{item}" in without_name else "")
+
+
+@lru_cache(maxsize=20_000)
+def _filled(text: str, without_name: str, first_name: str, item: str) -> str:
+    name = one_line(first_name)
     chosen = without_name if "{first_name}" in text and not name else text
     return one_line(chosen.format(first_name=name, item=shortened(item, LONGEST_ITEM)))
 
 
+@lru_cache(maxsize=1_000)
 def default_greeting(translator: Translator) -> tuple[str, str]:
     """With and without a name."""
     return translator.gettext("Hello {first_name},"), translator.gettext("Hello,")
 
 
+@lru_cache(maxsize=1_000)
 def default_heading(scenario: str, translator: Translator) -> str:
     """What a slot is called where the campaign does not say."""
     match scenario:

@@ -54,7 +54,14 @@ class Rules:
         if benefit.kind == "protection_plan":
             covered = self.covered(benefit, customer)
             return Eligible(benefit, (), covered.plan.commission) if covered is not None else NO_PLAN
-        places = tuple([place for place, ware in enumerate(wares) if benefit.id in self._of_item(ware)])
+        known, name = self._applying, benefit.id
+        places = tuple(
+            [
+                place
+                for place, ware in enumerate(wares)
+                if name in (known.get(ware.item_id) or self._of_item(ware))
+            ]
+        )  # fmt: skip
         return Eligible(benefit, places) if places else NO_ITEM
 
     def covered(self, benefit: Benefit, customer: Customer) -> Covered | None:

@@ -43,7 +43,7 @@ class Valued:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(one.benefit.id for one in self.benefits)
+        return tuple([one.benefit.id for one in self.benefits])
 
 
 def valued(eligible: Sequence[Eligible], wares: Sequence[Ware], loyalty: Loyalty, *, most: int) -> list[Valued]:
@@ -51,19 +51,19 @@ def valued(eligible: Sequence[Eligible], wares: Sequence[Ware], loyalty: Loyalty
 
     Of equal profit the one of higher priority, then the smaller, then the first by id.
     """
-    nothing = sum(ware.chance * ware.margin for ware in wares)
+    nothing = sum([ware.chance * ware.margin for ware in wares])
     found = []
     for size in range(1, most + 1):
         for chosen in combinations(eligible, size):
             if size == 1 or _go_together(chosen):
                 profit, costs = _profit(chosen, wares, loyalty)
                 found.append(Valued(chosen, profit - nothing, costs))
-    found.sort(
-        key=lambda one: (
-            -round(one.profit, 6), -sum(each.benefit.stack.priority for each in one.benefits), len(one.ids), one.ids,
-        )
-    )  # fmt: skip
-    return found
+    return sorted(found, key=_order) if len(found) > 1 else found
+
+
+def _order(one: Valued) -> tuple[float, int, int, tuple[str, ...]]:
+    ids = one.ids
+    return -round(one.profit, 6), -sum([each.benefit.stack.priority for each in one.benefits]), len(ids), ids
 
 
 def _profit(
@@ -75,7 +75,7 @@ def _profit(
             for place in one.wares:
                 chances[place] += wares[place].chance * one.benefit.uplift
     chances = [min(chance, 1.0) for chance in chances]
-    profit = sum(chance * ware.margin for chance, ware in zip(chances, wares, strict=True))
+    profit = sum([chance * ware.margin for chance, ware in zip(chances, wares, strict=True)])
     costs = []
     for one in chosen:
         benefit = one.benefit
