@@ -119,6 +119,8 @@ class Registry:
                     open_bundle(self.bundles / entry.version)
                     self._make_current(entry.version, f"rollback from {current}", now)
                     return entry.version
+        if current is None:
+            raise RefusedError("nothing is published, so there is nothing to go back from; see `recsvc models list`")
         raise RefusedError(f"nothing was published before {current}; see `recsvc models list`")
 
     def verify(self, version: str) -> list[str]:

@@ -53,6 +53,11 @@ def test_rollback_walks_back_and_not_to_and_fro(tmp_path: Path) -> None:
     assert registry.current() == first
 
 
+def test_where_nothing_is_published_there_is_nothing_to_go_back_from(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="nothing is published, so"):
+        Registry(tmp_path).rollback(now=NOW)
+
+
 def test_a_damaged_bundle_is_not_published(tmp_path: Path) -> None:
     registry, (first, second) = registry_of(tmp_path, 2)
     registry.publish(first, why="trained", now=NOW)

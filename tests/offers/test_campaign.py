@@ -77,7 +77,7 @@ def test_the_examples_of_the_documentation_are_fine(path: Path) -> None:
         ('subject = "News"', 'subjekt = "News"', "unknown key 'subjekt' in [mail.en]; did you mean 'subject'?"),
         ('subject = "News"', 'subject = "Hi {vorname}"', "has the placeholder {vorname}; known are {first_name}, "),
         ('subject = "News"', 'subject = "{item.__class__}"', "subject has the placeholder {item.__class__}"),
-        ('subject = "News"', 'subject = "{item!r:>99}"', "subject has the placeholder {item}"),
+        ('subject = "News"', 'subject = "{item!r:>99}"', "subject has the placeholder {item!r:>99}"),
         ('subject = "News"', 'subject = "100 % {"', "where a brace has no partner"),
         ('subject = "News"', 'subject = "Hi {first_name}"', "add subject_without_name for customers whose name is"),
         ("[mail.de]", "[mail.fr]", "unknown key 'fr' in [mail]"),
