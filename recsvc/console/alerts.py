@@ -101,7 +101,7 @@ def _of_figures(figures: Figures | None, ready: Readiness, words: Translator) ->
         if ready.database == "up":
             yield Alert(_("The figures cannot be computed; the log says why."), "recsvc kpis", grave=True)
         return
-    for test in (*figures.campaigns, *figures.experiments):
+    for test in figures.tests:
         if test.broken:
             text = _("The groups of “{name}” do not have the sizes they should have: none of its figures counts.")
             yield Alert(text.format(name=test.name), "recsvc kpis")

@@ -51,6 +51,7 @@ def refusal_words(reason: str, words: Translator) -> str:
         audience.TOO_MANY_MAILS: _("enough mails already"),
         audience.MAILED: _("this edition was mailed already"),
         audience.HELD_OUT: _("held out, to compare with"),
+        audience.HELD_OUT_GLOBALLY: _("held out of every campaign"),
         audience.NO_PURCHASE: _("no consent, and no purchase known either"),
         targeting.OTHER_STAGE: _("another lifecycle stage"),
         targeting.NOT_BOUGHT: _("did not buy what is asked"),
