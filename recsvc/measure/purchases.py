@@ -211,8 +211,14 @@ def _rows(connection: sa.Connection) -> Iterable[Any]:
         events.c.type, events.c.customer_id, events.c.session_id, events.c.order_id, events.c["items"],
         events.c.currency, seconds(events.c.happened_at, connection),
     )  # fmt: skip
-    query = sa.select(*columns).where(events.c.type.in_(("purchase", "return"))).order_by(events.c.seq)
+    query = sa.select(*columns).where(of_types("purchase", "return")).order_by(events.c.seq)
     return streamed(connection, query)
+
+
+def of_types(*types: str) -> sa.ColumnElement[bool]:
+    """Events of these types, in words that lead SQLite through the table as it lies: by its index of types it would
+    fetch half of the table row by row, and sort it afterwards."""
+    return sa.func.coalesce(events.c.type, "").in_(types)
 
 
 def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:

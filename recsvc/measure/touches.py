@@ -12,7 +12,7 @@ from models.scenarios import SCENARIOS
 from models.strings import hash_id
 from recsvc.http.signing import Signer
 from recsvc.measure.names import Book, Names
-from recsvc.measure.purchases import seconds, streamed
+from recsvc.measure.purchases import of_types, seconds, streamed
 from recsvc.state.live_events import events
 from recsvc.state.mailing import mail_clicks, mails
 
@@ -71,7 +71,7 @@ class TouchReader:
             events.c.type, events.c.customer_id, events.c.session_id, events.c["items"], events.c.recommendation_id,
             seconds(events.c.happened_at, connection),
         )  # fmt: skip
-        wanted = events.c.type.in_(("impression", "click")), events.c.recommendation_id.is_not(None)
+        wanted = of_types("impression", "click"), events.c.recommendation_id.is_not(None)
         query = sa.select(*columns).where(*wanted).order_by(events.c.seq)
         subject, nobody, labels = self._book.subject, -1, dict[int, int | None]()
         tell, at_moment, self._since = self._lists.extend, self._lists_at.append, since
