@@ -222,8 +222,16 @@ def of_types(*types: str) -> sa.ColumnElement[bool]:
 
 
 def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:
-    """The rows, some thousand in memory at a time."""
-    return chain.from_iterable(connection.execution_options(yield_per=BLOCK).execute(query).partitions())
+    """The rows, some thousand in memory at a time; of columns that need no conversion."""
+    if connection.dialect.name != "sqlite":
+        found = connection.execution_options(yield_per=BLOCK).execute(query)
+        yield from chain.from_iterable(found.partitions())
+        return
+    # SQLite's own cursor goes through the table step by step anyway, and its tuples need not be dressed up as rows.
+    with connection.execute(query) as result:
+        assert result.cursor is not None
+        while rows := result.cursor.fetchmany(BLOCK):
+            yield from rows
 
 
 def seconds(column: sa.ColumnElement[Any], connection: sa.Connection) -> sa.ColumnElement[Any]:
