@@ -74,13 +74,16 @@ class TouchReader:
         wanted = of_types("impression", "click"), events.c.recommendation_id.is_not(None)
         query = sa.select(*columns).where(*wanted).order_by(events.c.seq)
         subject, nobody, labels = self._book.subject, -1, dict[int, int | None]()
+        subjects = self._book.subjects.numbers
         tell, at_moment, self._since = self._lists.extend, self._lists_at.append, since
         for kind, customer_id, session_id, items, text, at in streamed(connection, query):
             hashed = hash(text)
             label = labels[hashed] if hashed in labels else labels.setdefault(hashed, self._label_of(text))
             if label is None:
                 continue
-            who = subject(customer_id, session_id)
+            # As `Book.subject` does: calling it a million times takes longer than what it does.
+            named = customer_id is not None
+            who = subjects.setdefault(customer_id, len(subjects)) if named else subject(None, session_id)
             clicked = kind == "click"
             if who < 0:
                 nobody -= 1  # each visitor without a name is another one
