@@ -6,7 +6,7 @@ import sys
 
 import benchmarks
 
-NO_MEASUREMENTS = ("__main__", "assortment", "bare", "cost", "coupons", "generate", "serve_cases")
+NO_MEASUREMENTS = ("__main__", "assortment", "bare", "cost", "coupons", "generate", "serve_cases", "tile")
 
 
 def main() -> int:

@@ -15,19 +15,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.cost import RECSVC, cost_of
 from benchmarks.mails import CAMPAIGN
-from models.bundle import BundleWriter
-from models.catalogue import under
-from models.registry import Registry
-from models.strings import IdIndex
+from benchmarks.tile import tiled
 
 BENEFITS = """
 [shop]
@@ -55,40 +47,6 @@ cap_per_customer = 1
 conditions_url = "https://larder.example/coupons/b"
 """
 SAMPLED_EVERY = 1.0  # seconds
-# Tables of the bundle with a row a customer, where they have one.
-OF_CUSTOMERS = ("lists.", "recommender.histories", "recommender.sources.complements.tables.profiles")
-
-
-def tiled(trained: Path, store: Path, times: int) -> int:
-    """The published model with its customers so many times over, under new ids, in another store; how many they are."""
-    bundle = Registry(trained).open(verify=False)
-    customers = bundle.manifest.counts["customers"]
-    with BundleWriter(Registry(store).work) as writer:
-        writer.add("customers", IdIndex.of([f"c{at:07d}" for at in range(customers * times)]).arrays())
-        for name, array in bundle.arrays.items():
-            prefix, _, last = name.rpartition(".")
-            if prefix == "customers":
-                continue
-            begins = bundle.arrays.get(f"{prefix}.indptr", ())
-            own = name.startswith(OF_CUSTOMERS) and len(begins) == customers + 1
-            writer.add(prefix, {last: repeated(array, times, begins=last == "indptr") if own else array})
-        for document in bundle.manifest.documents:
-            writer.add_document(document, bundle.document(document))
-        of = bundle.manifest
-        sealed = writer.seal(
-            Registry(store).bundles, now=datetime.now(UTC), window=of.window, metrics=of.metrics,
-            counts={**of.counts, "customers": customers * times}, settings=of.settings, libraries=of.libraries,
-        )  # fmt: skip
-    Registry(store).publish(sealed.version, why="tiled", now=datetime.now(UTC))
-    return len(IdIndex.from_arrays(under(Registry(store).open(verify=False).arrays, "customers")))
-
-
-def repeated(array: NDArray[Any], times: int, *, begins: bool) -> NDArray[Any]:
-    """Rows so many times over; where the array says at which entry each row `begins`, the entries go on counting."""
-    if not begins:
-        return np.tile(array, times)
-    lengths = np.tile(np.diff(array), times)
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(array.dtype)
 
 
 def people(path: Path, number: int) -> None:

@@ -1,0 +1,69 @@
+"""What the competition of candidates costs: lists in which all trees see the best alone, against all trees for all.
+
+    python -m benchmarks.rounds [--store DIR] [--customers 256]
+
+Prints, for `home` and `discover`, how many of the first 10 and 40 items a list misses, and the processor time over that
+of all trees for all candidates, in the same run.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from models import ranker
+from models.ranking import Scored
+from models.recommender import Recommender
+from models.registry import Registry
+
+SCENARIOS, BLOCK, STORED = ("home", "discover"), 64, 40
+
+
+def main() -> None:
+    """Reads the arguments, measures, prints a line a scenario."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, default=Path("var/store"))
+    parser.add_argument("--customers", type=int, default=256)
+    given = parser.parse_args()
+    registry = Registry(given.store)
+    recommender = Recommender.from_bundle(registry.open(registry.current()))
+    known = len(recommender.histories)
+    who = np.sort(np.random.default_rng(1).choice(known, min(given.customers, known), replace=False))
+    rounds = ranker.ROUNDS
+    with threadpool_limits(1):
+        lists(recommender, who)
+        some, seconds = lists(recommender, who)
+        ranker.ROUNDS = ()
+        every, of_all = lists(recommender, who)
+    ranker.ROUNDS = rounds
+    for name in SCENARIOS:
+        missed = [missing(every[name], some[name], first, len(who)) for first in (10, STORED)]
+        print(f"{name}: misses {missed[0]:.4f} of the first 10, {missed[1]:.3f} of the first {STORED}")
+    print(f"candidates, features and trees take {seconds / of_all:.2f} of the time of all trees for all")
+
+
+def lists(recommender: Recommender, who: np.ndarray) -> tuple[dict[str, list[Scored]], float]:
+    """The lists by scenario, block after block, and the seconds of processor time that they took."""
+    found: dict[str, list[Scored]] = {name: [] for name in SCENARIOS}
+    started = time.process_time()
+    for start in range(0, len(who), BLOCK):
+        ranked = recommender.rank_several(recommender.queries(who[start : start + BLOCK]), SCENARIOS, STORED)
+        for name, of_block in ranked.items():
+            found[name].append(of_block.scored)
+    return found, time.process_time() - started
+
+
+def missing(every: list[Scored], some: list[Scored], first: int, customers: int) -> float:
+    """Items among the first of a whole list that are not among the first of the other, a customer."""
+    lost = 0
+    for whole, quick in zip(every, some, strict=True):
+        for row in range(whole.n_rows):
+            mine, theirs = (one.item[one.row == row][:first].tolist() for one in (whole, quick))
+            lost += len(set(mine) - set(theirs))
+    return lost / customers
+
+
+if __name__ == "__main__":
+    main()
