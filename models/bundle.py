@@ -136,10 +136,13 @@ class BundleWriter:
         for name, array in arrays.items():
             full = f"{prefix}.{name}"
             path = self._dir / f"{full}.npy"
-            with path.open("xb") as out:
-                np.lib.format.write_array(out, np.ascontiguousarray(array), allow_pickle=False)
-                out.flush()
-                os.fsync(out.fileno())
+            try:
+                with path.open("xb") as out:
+                    np.lib.format.write_array(out, np.ascontiguousarray(array), allow_pickle=False)
+                    out.flush()
+                    os.fsync(out.fileno())
+            except OSError as error:  # of a file cut short numpy says how many values went in, not why
+                raise BundleError(f"{path}: cannot be written ({error.strerror or error}); is the disk full?") from None
             self._arrays[full] = ArrayFile(shape=array.shape, dtype=array.dtype.str, sha256=sha256_of(path))
 
     def add_document(self, name: str, text: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from models.bundle import Bundle, Manifest, open_bundle, problems_of, read_manifest, sync_directory, write_synced
+from models.bundle import Bundle, Manifest, open_bundle, problems_of, read_manifest, sync_directory
 from models.errors import BundleError, InputError, RefusedError
 
 VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
@@ -169,18 +169,26 @@ class Registry:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _make_current(self, version: str, why: str, now: datetime) -> None:
-        temporary = self.store / f".current-{os.getpid()}"
-        write_synced(temporary, version + "\n")
-        os.replace(temporary, self._current)
+        line = json.dumps({"version": version, "at": now.astimezone(UTC).isoformat(), "why": why}).encode() + b"\n"
+        history = self._history.read_bytes() if self._history.exists() else b""
+        if history and not history.endswith(b"\n"):  # a line that a crash cut short must not swallow this one
+            line = b"\n" + line
+        # Both are on the disk before either takes its place: where the disk is full, neither changes.
+        replacements = {self._current: version.encode() + b"\n", self._history: history + line}
+        temporaries = {path.with_name(f".{path.name}.new"): path for path in replacements}
+        try:
+            for temporary, path in temporaries.items():
+                _write_synced(temporary, replacements[path])
+        except OSError as error:
+            for temporary in temporaries:
+                temporary.unlink(missing_ok=True)
+            raise BundleError(
+                f"{version} is not published: {self.store} cannot be written ({error.strerror}); "
+                "what was published before still is"
+            ) from None
+        for temporary, path in temporaries.items():
+            os.replace(temporary, path)
         sync_directory(self.store)
-        line = json.dumps({"version": version, "at": now.astimezone(UTC).isoformat(), "why": why})
-        with self._history.open("ab+") as out:
-            # A line that a crash cut short must not swallow this one.
-            if out.tell() and os.pread(out.fileno(), 1, out.tell() - 1) != b"\n":
-                line = "\n" + line
-            out.write(line.encode() + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
 
     def _remove(self, path: Path) -> None:
         # Renamed first: a kill in the middle leaves no half bundle under a version's name.
@@ -195,3 +203,10 @@ class Registry:
         with (self.store / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())

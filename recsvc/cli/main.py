@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from models.errors import RecsvcError
+from recsvc.cli.failures import failure_of, failures
 
 OWN, TRAINER = "recsvc.commands", "recsvc.commands.train"
 # The trainer's commands exist where its heaviest requirement does: in an image without the extra they are absent.
@@ -65,6 +66,12 @@ class Commands(click.Group):
             # The reader of our output went away (`recsvc … | head`): nothing to say, and nobody to say it to.
             sys.stderr.close()
             ctx.exit(1)
+        except failures() as error:
+            known = failure_of(error)
+            if known is None:
+                raise
+            click.echo(f"recsvc: {known}", err=True)
+            ctx.exit(known.exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

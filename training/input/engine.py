@@ -1,6 +1,8 @@
 """The table engine: Ibis on a DuckDB file in the training's work directory, for tables larger than memory."""
 
+import errno
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ from ibis.backends.duckdb import Backend
 
 from models.errors import InputError, RecsvcError
 
+# As the system's messages have it, and DuckDB hands them on.
+DISK_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 DATABASE_FILE = "input.duckdb"
 
 
@@ -22,7 +26,7 @@ def open_engine(work_dir: Path, memory_gb: float) -> Iterator[Backend]:
     work_dir.mkdir(parents=True, exist_ok=True)
     path = work_dir / DATABASE_FILE
     _remove(path)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _disk_full_told():
         # Ibis 12 still asks DuckDB 2 for Arrow tables by the name of DuckDB 1.
         warnings.filterwarnings("ignore", message=r"fetch_arrow_table\(\) is deprecated", category=DeprecationWarning)
         engine = _connect(work_dir, path, memory_gb)
@@ -33,6 +37,24 @@ def open_engine(work_dir: Path, memory_gb: float) -> Iterator[Backend]:
         finally:
             engine.disconnect()
             _remove(path)
+
+
+def _stop_where_disk_is_full(error: duckdb.Error) -> None:
+    """Raise RecsvcError where the disk, and not what was read, is the reason."""
+    message = str(error)
+    if any(words in message for words in DISK_FULL):
+        written = re.search(r'file "([^"]+)"', message)
+        place = f"{written[1]}: " if written else ""
+        raise RecsvcError(f"{place}no space is left on the disk; free some under the store, and train again") from None
+
+
+@contextmanager
+def _disk_full_told() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        _stop_where_disk_is_full(error)
+        raise
 
 
 def _connect(work_dir: Path, path: Path, memory_gb: float) -> Backend:
@@ -58,6 +80,7 @@ def reading(place: str) -> Iterator[None]:
             "raise memory_gb in [purchases] of recsvc.toml or free disk space under the store"
         ) from None
     except duckdb.Error as error:
+        _stop_where_disk_is_full(error)
         if "state machine" in str(error):
             raise InputError(
                 f"{place}: lines end in different ways (CR LF and LF); "

@@ -5,6 +5,7 @@ import glob
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -162,7 +163,7 @@ def _head(path: Path, compression: str) -> bytes:
     try:
         with open_bytes(path, compression) as file:
             return file.read(HEAD_BYTES)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: the {compression} file is cut off or damaged ({error})") from None
 
 
@@ -212,7 +213,7 @@ def _json_keys(path: Path, text: str, *, complete: bool) -> tuple[str, ...]:
             break
         try:
             value, end = decoder.raw_decode(text, place)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody means
             newline = text.find("\n", place)
             if newline < 0:
                 break

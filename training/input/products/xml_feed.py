@@ -1,5 +1,6 @@
 """RSS 2.0 and Atom feeds, parsed as a stream; a document type, and with it every entity, is refused."""
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from xml.parsers import expat
@@ -87,7 +88,7 @@ def xml_to_parquet(file: InputFile, path: Path, attributes: Sequence[str]) -> No
                 f"{file.path}:{error.lineno}: is not well-formed XML "
                 f"({expat.ErrorString(error.code)}, column {error.offset + 1})"
             ) from None
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{file.path}: the file is cut off or damaged ({error})") from None
         n_items += _write(writer, collected.items, schema)
     if not n_items:

@@ -1,0 +1,40 @@
+"""What must not happen, however bad the night: each fault again and again, in numbers that a test has no time for.
+
+    python -m benchmarks.faults [malformed] …
+
+Without a name all run, one after the other. Prints one JSON object a fault; exits with 1 where one of them found
+`failures`.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.faults import malformed
+
+FAULTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "malformed": malformed.measure,
+}
+
+
+def main() -> int:
+    """Runs what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("faults", nargs="*", choices=[[], *FAULTS], metavar="FAULT", help=", ".join(FAULTS))
+    parser.add_argument("--files", type=int, default=1_000, help="malformed: so many files")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    failed = False
+    for name in options.faults or FAULTS:
+        started = time.monotonic()
+        outcome = FAULTS[name](options)
+        print(json.dumps({"fault": name, **outcome, "seconds": round(time.monotonic() - started)}), flush=True)
+        failed = failed or bool(outcome["failures"])
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
