@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,8 @@ class Columns:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self.coded = cache(self._coded)
+        # Of the catalogue, not of `self`: what refers to itself outlives its turn until garbage is looked for.
+        self.coded = cache(partial(_coded, catalogue))
         self.has_sales = bool((~np.isnan(catalogue.numbers["sale_price"])).any())
 
     def mask(self, wanted: Filter, now: float) -> NDArray[np.bool_]:
@@ -114,13 +115,13 @@ class Columns:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(regular > 0, 1 - price / regular, np.nan)
 
-    def _coded(self, field: str) -> Coded:
-        catalogue = self._catalogue
-        if field == "category":
-            return Coded(catalogue.category, list(catalogue.categories))
-        if field == "availability":
-            return Coded(catalogue.availability, AVAILABILITY)
-        return Coded.of(catalogue.texts.get(field) or StringTable.of([""] * len(catalogue)))
+
+def _coded(catalogue: Catalogue, field: str) -> Coded:
+    if field == "category":
+        return Coded(catalogue.category, list(catalogue.categories))
+    if field == "availability":
+        return Coded(catalogue.availability, AVAILABILITY)
+    return Coded.of(catalogue.texts.get(field) or StringTable.of([""] * len(catalogue)))
 
 
 def depends_on_time(wanted: Filter) -> bool:

@@ -73,35 +73,48 @@ class Lenses:
     """Makes lenses, and keeps the masks of the filters and boosts asked for last. Safe for several threads."""
 
     def __init__(self, columns: Columns, sales: NDArray[np.float32]) -> None:
-        self._columns = columns
+        self._masks = Masks(columns, len(sales))
         self._sales = sales
-        fitting = MASK_BYTES // max(len(sales) // 8, 1)
-        self._bits = lru_cache(min(max(fitting, FEWEST_MASKS), MOST_MASKS))(self._packed)
         self._minute: tuple[Rules, Callable[[Filter | None, tuple[Boost, ...]], Lens]] | None = None
 
     def of(self, rules: Rules, wanted: Filter | None, boosts: tuple[Boost, ...]) -> Lens:
         """What filter and boosts let through of what the rules allow."""
         minute = self._minute
         if minute is None or minute[0] is not rules:
-            # What was kept for the minute before would keep its rules in memory.
-            minute = self._minute = rules, lru_cache(MOST_LENSES)(partial(self._lens, rules))
+            # What was kept for the minute before would keep its rules in memory; and what referred to `self`, the whole
+            # model beyond its turn.
+            minute = self._minute = rules, lru_cache(MOST_LENSES)(partial(_lens, self._masks, self._sales, rules))
         return minute[1](wanted, boosts)
 
-    def _packed(self, wanted: Filter, since: int) -> Bits:
-        return np.packbits(self._columns.mask(wanted, since))
 
-    def _mask(self, wanted: Filter, since: int) -> Bits:
+class Masks:
+    """The masks of filters and boosts as bits, those asked for last kept."""
+
+    def __init__(self, columns: Columns, n_items: int) -> None:
+        self._columns = columns
+        fitting = MASK_BYTES // max(n_items // 8, 1)
+        self._bits = lru_cache(min(max(fitting, FEWEST_MASKS), MOST_MASKS))(partial(_packed, columns))
+
+    def of(self, wanted: Filter, since: int) -> Bits:
+        """What the filter lets through from `since` on."""
         # What no sale changes is not computed afresh each minute.
         timed = self._columns.has_sales and depends_on_time(wanted)
         return self._bits(wanted, since if timed else 0)
 
-    def _lens(self, rules: Rules, wanted: Filter | None, boosts: tuple[Boost, ...]) -> Lens:
-        bits = None if wanted is None else self._mask(wanted, rules.since)
-        boosted = tuple((self._mask(boost.condition, rules.since), boost.factor) for boost in boosts)
-        bare = Lens(rules, bits, boosted, self._sales, rules.popular)
-        if bits is None and not boosted:
-            return bare
-        return Lens(rules, bits, boosted, self._sales, _popular(bare, HEAD))
+
+def _packed(columns: Columns, wanted: Filter, since: int) -> Bits:
+    return np.packbits(columns.mask(wanted, since))
+
+
+def _lens(
+    masks: Masks, sales: NDArray[np.float32], rules: Rules, wanted: Filter | None, boosts: tuple[Boost, ...]
+) -> Lens:
+    bits = None if wanted is None else masks.of(wanted, rules.since)
+    boosted = tuple((masks.of(boost.condition, rules.since), boost.factor) for boost in boosts)
+    bare = Lens(rules, bits, boosted, sales, rules.popular)
+    if bits is None and not boosted:
+        return bare
+    return Lens(rules, bits, boosted, sales, _popular(bare, HEAD))
 
 
 def _popular(lens: Lens, limit: int) -> NDArray[np.int32]:

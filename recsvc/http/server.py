@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import resource
 import socket
 import tempfile
 import threading
@@ -10,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +30,7 @@ from recsvc.keys import list_keys, usable
 from recsvc.state import DatabaseError, open_database
 
 DRAIN_SECONDS = 30
+MOST_FILES = 65_536
 LOGS = {
     "formatters": {"json": {"()": "recsvc.http.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
@@ -61,6 +63,7 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
             )
         # Workers are started afresh, not forked: a lock that a thread of this process holds would stay shut in them.
         multiprocessing.set_start_method("spawn", force=True)
+        allow_many_files()
         # A worker answers one request at a time: threads of BLAS in several workers would only fight for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with tempfile.TemporaryDirectory(prefix="recsvc-metrics-") as metrics:
@@ -79,6 +82,19 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
             )
             threading.Thread(target=_announce, args=(settings, server, say, welcome), daemon=True).start()
             server.serve(target_loader=partial(_load_worker, settings), wrap_loader=False)
+
+
+def allow_many_files() -> None:
+    """As many as the system lets this process and its workers open, up to MOST_FILES.
+
+    A model has a file an array, and two models are open while one takes over; many systems allow 1,024 to who does not
+    ask for more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS has a limit of its own beneath the one that it tells
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _load_worker(settings: ServeSettings, descriptor: int, loaded: Any) -> Any:
