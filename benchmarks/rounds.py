@@ -36,6 +36,7 @@ def main() -> None:
         lists(recommender, who)
         some, seconds = lists(recommender, who)
         ranker.ROUNDS = ()
+        recommender = Recommender.from_bundle(registry.open(registry.current()))
         every, of_all = lists(recommender, who)
     ranker.ROUNDS = rounds
     for name in SCENARIOS:

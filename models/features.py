@@ -17,7 +17,6 @@ Floats = NDArray[np.float32]
 Columns = dict[str, NDArray[Any]]
 # What a customer's own rhythm with an item must outweigh: so many of the item's usual gaps.
 GAP_PRIOR = 2
-LONG_TABLE = 2_000
 
 
 def features(
@@ -48,16 +47,19 @@ class Table(Columns):
         super().__init__(zip(columns, self.table, strict=True))
 
 
-def matrix(columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[Any]) -> Floats:
-    """The named columns of the chosen rows (ascending, each once) side by side, shape (n_rows, n_names)."""
+def table_of(columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[Any]) -> Floats:
+    """The named columns of the chosen rows (ascending, each once) one after the other, shape (n_names, n_rows)."""
     if isinstance(columns, Table) and tuple(columns) == names:
-        table = columns.table if len(rows) == columns.table.shape[1] else columns.table[:, rows]
-    else:
-        table = np.empty((len(names), len(rows)), np.float32)
-        for place, name in enumerate(names):
-            columns[name].take(rows, out=table[place], mode="clip")
-    # The trees go through a row at a time, which of a long table lies all over the memory.
-    return table.T if len(rows) < LONG_TABLE else np.ascontiguousarray(table.T)
+        return columns.table if len(rows) == columns.table.shape[1] else columns.table[:, rows]
+    table = np.empty((len(names), len(rows)), np.float32)
+    for place, name in enumerate(names):
+        columns[name].take(rows, out=table[place], mode="clip")
+    return table
+
+
+def matrix(columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[Any]) -> Floats:
+    """The same as LightGBM takes it, shape (n_rows, n_names)."""
+    return np.ascontiguousarray(table_of(columns, names, rows).T)
 
 
 def _of_purchases(habits: Habits, candidates: Candidates, statistics: Statistics) -> Columns:

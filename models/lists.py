@@ -1,6 +1,6 @@
 """Ranked lists: of a block, and of all known customers as the bundle keeps them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,16 +31,6 @@ class StoredLists:
     item: NDArray[np.int32]
     score: NDArray[np.float32]
     source: NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, blocks: Sequence[Ranked]) -> "StoredLists":
-        lengths = [np.bincount(b.scored.row, minlength=b.scored.n_rows) for b in blocks]
-        return cls(
-            np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
-            np.concatenate([b.scored.item for b in blocks]),
-            np.concatenate([b.scored.score for b in blocks]),
-            np.concatenate([b.source for b in blocks]),
-        )
 
     def rows(self, customers: NDArray[Any], row: NDArray[Any], n_rows: int) -> Ranked:
         """The lists of these customers as rows `row` (ascending) of a block of `n_rows`."""

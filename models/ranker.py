@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.features import Columns, Floats, matrix
+from models.features import Columns, matrix, table_of
+from models.forest import Floats, Forest
 from models.ranking import positions
-from models.trees import booster
+from models.trees import Tree, booster, trees_of
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -32,42 +34,56 @@ class Ranker:
     probabilities: NDArray[np.float64]
 
     @cached_property
+    def _trees(self) -> list[Tree]:
+        return trees_of(self.text)
+
+    @cached_property
+    def _forest(self) -> Forest:
+        return Forest.of(self._trees)
+
+    @cached_property
+    def _rounds(self) -> tuple[Forest, ...]:
+        edges = [0, *(trees for trees, _ in ROUNDS), len(self._trees)]
+        return tuple(Forest.of(self._trees[start:end]) for start, end in pairwise(edges))
+
+    @cached_property
     def _booster(self) -> "Booster":
         return booster(self.text)
 
-    def predict(self, columns: Columns, rows: NDArray[Any], *, threads: int = 1) -> NDArray[np.float64]:
-        """Scores of the chosen candidates; a candidate's score depends on its own features alone."""
-        if not len(rows):
-            return np.zeros(0)
-        return np.asarray(self._booster.predict(matrix(columns, self.names, rows), num_threads=threads))
+    @cached_property
+    def _is_binary(self) -> bool:
+        return "\nobjective=binary" in self.text
 
-    def best(self, columns: Columns, rows: NDArray[Any], row: NDArray[Any], *, threads: int = 1) -> NDArray[np.float64]:
+    def predict(self, columns: Columns, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """Scores of the chosen candidates; a candidate's score depends on its own features alone."""
+        raw = self._forest.sums(table_of(columns, self.names, rows))
+        return self._scores(raw) if self._is_binary else raw
+
+    def best(self, columns: Columns, rows: NDArray[Any], row: NDArray[Any]) -> NDArray[np.float64]:
         """The same for candidates of a block's rows (`row` ascending), of which only the best of each row see all trees
         (ROUNDS); the others come behind them, in the order of the trees that they saw. Of a binary objective.
 
         Lists are as long and their heads as good, for two fifths of the trees' work.
         """
-        table = matrix(columns, self.names, rows)
-        raw, left, seen, lost = np.zeros(len(row)), np.arange(len(row)), 0, []
-        for trees, places in ROUNDS:
-            raw[left] += self._raw(table[left], threads, seen, trees)
+        table = table_of(columns, self.names, rows)
+        raw, left, lost = np.zeros(len(row)), np.arange(len(row)), []
+        for forest, (_, places) in zip(self._rounds, ROUNDS, strict=False):
+            raw[left] += forest.sums(_taken(table, left))
             order = left[np.lexsort((-raw[left], row[left]))]
             place = positions(row[order])
             lost.append(order[place >= places])
-            left, seen = np.sort(order[place < places]), trees
-        raw[left] += self._raw(table[left], threads, seen)
+            left = np.sort(order[place < places])
+        raw[left] += self._rounds[-1].sums(_taken(table, left))
         for behind in reversed(lost):
             if len(behind):
                 _put_behind(raw, row, left, behind)
                 left = np.concatenate([left, behind])
-        probability: NDArray[np.float64] = 1 / (1 + np.exp(-raw))
-        return probability
+        return self._scores(raw)
 
-    def _raw(self, table: Floats, threads: int, start: int = 0, end: int | None = None) -> NDArray[np.float64]:
-        trees = self._booster.num_trees() if end is None else end
-        if not len(table) or trees <= start:
-            return np.zeros(len(table))
-        return np.asarray(self._booster.predict(table, start, trees - start, raw_score=True, num_threads=threads))
+    @staticmethod
+    def _scores(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        score: NDArray[np.float64] = 1 / (1 + np.exp(-raw))
+        return score
 
     def contributions(self, columns: Columns, rows: NDArray[Any]) -> NDArray[np.float64]:
         """What each feature adds to the raw score of the chosen candidates (SHAP values of the trees), and last what
@@ -101,6 +117,10 @@ class Ranker:
         line = next(line for line in text.splitlines() if line.startswith("feature_names="))
         names = tuple(line.removeprefix("feature_names=").split())
         return cls(text, names, arrays["scores"], arrays["probabilities"])
+
+
+def _taken(table: Floats, rows: NDArray[Any]) -> Floats:
+    return table if len(rows) == table.shape[1] else table[:, rows]
 
 
 def _put_behind(raw: NDArray[np.float64], row: NDArray[Any], ahead: NDArray[Any], behind: NDArray[Any]) -> None:

@@ -92,17 +92,16 @@ class Recommender:
         scenarios: Sequence[str],
         limit: int | None = None,
         *,
-        threads: int = 1,
         within: NDArray[np.bool_] | None = None,
     ) -> dict[str, Ranked]:
         """The same for several scenarios, whose candidates and features are computed once."""
-        lists = {name: self._of_source(queries, name, limit, threads) for name in scenarios if name not in RANKED_BY}
+        lists = {name: self._of_source(queries, name, limit) for name in scenarios if name not in RANKED_BY}
         personal = [name for name in scenarios if name in RANKED_BY]
         if personal:
             found = self.find(queries, within)
             columns = features(queries, found[0], self.statistics, found[1])
             for name in personal:
-                lists[name] = self._ranked(queries, name, found, columns, limit, threads)
+                lists[name] = self._ranked(queries, name, found, columns, limit)
         return lists
 
     def find(self, queries: Queries, within: NDArray[np.bool_] | None = None) -> tuple[Candidates, Said]:
@@ -133,7 +132,6 @@ class Recommender:
         found: tuple[Candidates, Said],
         columns: Columns,
         limit: int | None,
-        threads: int,
     ) -> Ranked:
         candidates, said = found
         keep = np.ones(len(candidates), np.bool_)
@@ -144,7 +142,7 @@ class Recommender:
         at = np.flatnonzero(keep)
         ranker = self.rankers.get(RANKED_BY[scenario])
         if ranker is not None:
-            score = ranker.best(columns, at, candidates.row[at], threads=threads)
+            score = ranker.best(columns, at, candidates.row[at])
         else:
             score = self._baseline(self.baselines[RANKED_BY[scenario]], candidates, at, said, columns)
         row, item = candidates.row[at], candidates.item[at]
@@ -184,10 +182,10 @@ class Recommender:
                 loudest, carried = np.where(louder, share, loudest), np.where(louder, SOURCES.index(name), carried)
         return np.where(owned, SOURCES.index("repeat"), carried).astype(np.uint8)
 
-    def _of_source(self, queries: Queries, scenario: str, limit: int | None, threads: int) -> Ranked:
+    def _of_source(self, queries: Queries, scenario: str, limit: int | None) -> Ranked:
         source = self.sources[scenario]
         if isinstance(source, Carts):
-            return source.rank(queries, limit, threads=threads)
+            return source.rank(queries, limit)
         found = source.candidates(queries, limit if limit is not None else 400)
         return Ranked(found, np.full(len(found), SOURCES.index(scenario), np.uint8))
 

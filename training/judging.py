@@ -71,7 +71,7 @@ class Served:
             return columns[self.baselines[name]][at] if self.baselines[name] in columns else None
         if not set(ranker.names) <= columns.keys():
             return None
-        return ranker.predict(columns, at, threads=2).astype(np.float32)
+        return ranker.predict(columns, at).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,7 @@ def judged(
             at = np.flatnonzero(~candidates.owned) if name == "discover" else np.arange(len(candidates))
             scores = {signal: columns[signal][at] for signal in part.signals}
             if name in rankers:
-                scores["ranker"] = rankers[name].predict(columns, at, threads=2).astype(np.float32)
+                scores["ranker"] = rankers[name].predict(columns, at).astype(np.float32)
             if champion is not None and (score := champion.score(name, columns, at)) is not None:
                 scores["champion"] = score
             part.add(start, candidates.row[at], candidates.item[at], scores, label[at], len(some))

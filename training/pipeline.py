@@ -8,16 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from models.bundle import BundleWriter, Manifest
 from models.erased import ErasedIds
 from models.errors import BundleError, InputError
-from models.lists import Ranked, StoredLists
+from models.lists import StoredLists
 from models.recommender import Recommender
 from models.registry import Registry
-from models.scenarios import BASELINES, STORED
+from models.scenarios import BASELINES
 from training.champion import Champion
 from training.data import TrainingData
 from training.fit.carts.fit import fit_carts
@@ -25,13 +24,13 @@ from training.fit.everything import fit_sources
 from training.gate import judge
 from training.in_thread import InThread
 from training.input import PurchaseSource, Shop, read_shop
-from training.progress import Part, Steps
+from training.listing import lists_of_all
+from training.progress import Steps
 from training.ranking import Trained, train_rankers
 from training.settings import TrainingSettings
 from training.tuning.chosen import Wish, choose
 from training.windows import horizon_of
 
-BLOCK = 64
 LIBRARIES = ("recsvc", "numpy", "scipy", "implicit", "lightgbm")
 # The steps and how long each takes beside the others, from benchmarks on The Complete Journey.
 STEPS = (
@@ -84,7 +83,7 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
         settings = chosen.settings
         recommender, trained, carts = fit(shop.data, settings, steps, champion)
         with steps.step("lists of all customers") as part:
-            lists = lists_of_all(recommender, settings, part)
+            lists = lists_of_all(recommender, settings, part, work)
         with steps.step("writing the bundle"), BundleWriter(work) as writer:
             add_model(writer, shop.data, recommender, lists)
             for name, ranker in trained.judging.items():
@@ -159,21 +158,6 @@ def fit(
     sources = {**recommender.sources, "complements": carts.carts, "similar": carts.similar}
     recommender = replace(recommender, sources=sources, rankers=trained.rankers, baselines=baselines)
     return recommender, trained, carts.metrics
-
-
-def lists_of_all(recommender: Recommender, settings: TrainingSettings, part: Part) -> dict[str, StoredLists]:
-    """Every known customer's lists for the scenarios that depend on the customer alone."""
-    n_customers = len(recommender.histories)
-    blocks: dict[str, list[Ranked]] = {scenario: [] for scenario in STORED}
-    for start in range(0, n_customers, BLOCK):
-        customers = np.arange(start, min(start + BLOCK, n_customers))
-        ranked = recommender.rank_several(
-            recommender.queries(customers), STORED, settings.lists.stored, threads=settings.ranker.threads
-        )
-        for scenario, lists in ranked.items():
-            blocks[scenario].append(lists)
-        part.show((start + len(customers)) / n_customers)
-    return {scenario: StoredLists.of(parts) for scenario, parts in blocks.items()}
 
 
 def add_model(

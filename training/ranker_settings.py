@@ -33,7 +33,7 @@ class RankerSettings:
     """`horizon_days` that lists look ahead, 0: from the length of the shop's past; `windows` of labels, the freshest
     last, 0: two to five, the more the less a window holds; `customers` to learn from in all, or as many as bought
     `labels` items in the windows, if those are fewer; `judges` by whom the result is measured; trees of each ranker
-    (`rounds`) and their `leaves` at most; `threads` to train and rank in; `seed`."""
+    (`rounds`) and their `leaves` at most; `threads` that make the lists of all customers; `seed`."""
 
     horizon_days: int = 0
     windows: int = 0

@@ -79,17 +79,17 @@ class Carts(Source):
     signals = SIGNALS
     proposing = SIGNALS
 
-    def rank(self, queries: Queries, limit: int | None = None, *, threads: int = 1) -> Ranked:
+    def rank(self, queries: Queries, limit: int | None = None) -> Ranked:
         """What goes with the items asked about, best first and none of them; no list where none of them is known."""
         rows = rows_at_once(queries.n_items)
         starts = range(0, len(queries), rows)
-        parts = [self._rank(part_of(queries, start, start + rows), limit, threads) for start in starts]
+        parts = [self._rank(part_of(queries, start, start + rows), limit) for start in starts]
         return joined(parts, len(queries), starts)
 
-    def _rank(self, queries: Queries, limit: int | None, threads: int) -> Ranked:
+    def _rank(self, queries: Queries, limit: int | None) -> Ranked:
         asked = self.asked(queries)
         candidates, columns = self.judge(queries, asked)
-        score = self.scores(columns, np.arange(len(candidates)), threads=threads)
+        score = self.scores(columns, np.arange(len(candidates)))
         keep = np.flatnonzero(score > 0) if self.ranker is None else np.arange(len(candidates))
         scored = rank(len(queries), candidates.row[keep], candidates.item[keep], score[keep])
         scored = self._valued(scored, self._over(asked, scored))
@@ -120,12 +120,12 @@ class Carts(Source):
             )
         return candidates, features_of(queries, asked, self.tables, found, candidates)
 
-    def scores(self, columns: Columns, at: NDArray[Any], *, threads: int = 1) -> NDArray[np.float64]:
+    def scores(self, columns: Columns, at: NDArray[Any]) -> NDArray[np.float64]:
         """What the chosen candidates are ordered by; comparable within a cart."""
         if self.ranker is None:
             alone: NDArray[np.float64] = single_score(columns, self.single)[at]
             return alone
-        return self.ranker.predict(columns, at, threads=threads)
+        return self.ranker.predict(columns, at)
 
     def _over(self, asked: Asked, scored: Scored) -> NDArray[np.bool_]:
         """Listed beside a single item after `per_category` others of their category."""
