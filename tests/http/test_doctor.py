@@ -13,7 +13,8 @@ from werkzeug.serving import make_server
 
 from models.registry import Registry
 from recsvc.cli import doctor as doctor_module
-from recsvc.cli.doctor import Check, Patient, doctor, examine
+from recsvc.cli.check import Check
+from recsvc.cli.doctor import Patient, doctor, examine
 from recsvc.http.server import free_port
 from recsvc.keys import Scope, create_key
 
