@@ -37,8 +37,8 @@ lock: ## renew requirements/*.txt; newer versions of everything: make lock UPGRA
 	@$(call make_venv,var/lock)
 	@var/lock/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/lock.txt
 	@$(call lock_as,dev,pyproject.toml --extra dev)
-	@$(call lock_as,serve,pyproject.toml --extra postgres --constraint requirements/dev.txt)
-	@$(call lock_as,train,pyproject.toml --extra train --extra postgres --constraint requirements/dev.txt)
+	@$(call lock_as,serve,pyproject.toml --extra postgres --extra object-storage --constraint requirements/dev.txt)
+	@$(call lock_as,train,pyproject.toml --extra train --extra postgres --extra object-storage --constraint requirements/dev.txt)
 	@$(call lock_as,demo,pyproject.toml --extra demo --constraint requirements/dev.txt)
 	@$(call lock_as,build,--group build)
 	@$(call lock_as,lock,--group lock)
