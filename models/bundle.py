@@ -64,8 +64,12 @@ class Manifest:
         method = "ranker" if f"ranker.{scenario}.txt" in self.documents else backtest["best_single"]
         return float(backtest["ndcg@10"][method])
 
+    def checksums(self) -> dict[str, str]:
+        """The sha256 of each file beside the manifest, by its name."""
+        return {f"{name}.npy": entry.sha256 for name, entry in self.arrays.items()} | dict(self.documents)
+
     @classmethod
-    def from_json(cls, text: str, place: Path) -> "Manifest":
+    def from_json(cls, text: str, place: Path | str) -> "Manifest":
         """Parse; raises BundleError when the text is no manifest or of a newer format."""
         try:
             table = json.loads(text)
@@ -213,8 +217,7 @@ def open_bundle(path: Path, *, verify: bool = True) -> Bundle:
 
 def problems_of(path: Path, manifest: Manifest) -> Iterator[str]:
     """What is wrong with the files of a bundle, a sentence each; nothing when all is well."""
-    files = {f"{name}.npy": entry.sha256 for name, entry in manifest.arrays.items()} | dict(manifest.documents)
-    for name, expected in files.items():
+    for name, expected in manifest.checksums().items():
         place = path / name
         try:
             found = sha256_of(place)
@@ -240,6 +243,20 @@ def write_synced(path: Path, text: str) -> None:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
+
+
+def write_replacing(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Replace a file by one with this content, so that nobody sees a part of it; the umask takes from `mode`."""
+    temporary = path.with_name(f".{path.name}-{os.urandom(8).hex()}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -25,3 +25,7 @@ class BundleError(RecsvcError):
 
 class RefusedError(RecsvcError):
     """A request that is understood and not carried out, such as publishing a worse model."""
+
+
+class UnreachableError(RecsvcError):
+    """A place that other machines share, which does not answer just now or refuses us."""

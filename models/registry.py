@@ -6,15 +6,25 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from models.bundle import Bundle, Manifest, open_bundle, problems_of, read_manifest, sync_directory
+from models.bundle import (
+    Bundle,
+    Manifest,
+    open_bundle,
+    problems_of,
+    read_manifest,
+    sync_directory,
+    write_replacing,
+)
+from models.erased import ErasedIds
 from models.errors import BundleError, InputError, RefusedError
 
 VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+UNDOING = "rollback from "  # and the version that is undone: why a rollback published
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,40 @@ class Publication:
     version: str
     at: str
     why: str
+
+
+def published_before(history: Sequence[Publication], current: str | None, present: Set[str]) -> str:
+    """What a rollback goes back to: published last before `current`, not undone by a rollback since, and still there.
+
+    Raises RefusedError where there is nothing.
+    """
+    undone = {current}
+    for entry in reversed(history):
+        if entry.why.startswith(UNDOING):
+            undone.add(entry.why.removeprefix(UNDOING))
+        if entry.version not in undone and entry.version in present:
+            return entry.version
+    if current is None:
+        raise RefusedError("nothing is published, so there is nothing to go back from; see `recsvc models list`")
+    raise RefusedError(f"nothing was published before {current}; see `recsvc models list`")
+
+
+def superfluous(versions: Sequence[str], history: Sequence[Publication], current: str | None, keep: int) -> list[str]:
+    """All versions but the newest `keep`, the published one and the one before it."""
+    published = [entry.version for entry in history if entry.version != current]
+    kept = {current, *versions[max(0, len(versions) - keep) :], *published[-1:]}
+    return [version for version in versions if version not in kept]
+
+
+def one_of(versions: Sequence[str], wanted: str) -> str:
+    """The version that is or begins with `wanted`; raises InputError where that is none or several."""
+    matches = [known for known in versions if known == wanted or (wanted and known.startswith(wanted))]
+    if wanted in matches:
+        return wanted
+    if len(matches) != 1:
+        found = f"fits {len(matches)} versions" if matches else "is not in the registry"
+        raise InputError(f"model version {wanted!r} {found}; see `recsvc models list`")
+    return matches[0]
 
 
 class Registry:
@@ -65,15 +109,17 @@ class Registry:
             return None
         return status.st_ino, status.st_mtime_ns
 
+    def find(self, version: str) -> str:
+        """The full name of a version, which may be given by an unambiguous beginning; raises InputError."""
+        return one_of(self.versions(), version)
+
     def path(self, version: str) -> Path:
-        """The directory of a version, which may be given by an unambiguous beginning; raises InputError."""
-        matches = [known for known in self.versions() if known == version or (version and known.startswith(version))]
-        if version in matches:
-            return self.bundles / version
-        if len(matches) != 1:
-            found = f"fits {len(matches)} versions" if matches else "is not in the registry"
-            raise InputError(f"model version {version!r} {found}; see `recsvc models list`")
-        return self.bundles / matches[0]
+        """The directory of a version on this machine; raises InputError."""
+        return self.bundles / self.find(version)
+
+    def place(self, version: str) -> str:
+        """Where a version lies, for people to read; raises InputError."""
+        return str(self.path(version))
 
     def manifest(self, version: str) -> Manifest:
         return read_manifest(self.path(version))
@@ -98,30 +144,32 @@ class Registry:
                 known.append(Publication(entry["version"], entry["at"], entry["why"]))
         return known
 
+    def add(self, version: str) -> None:
+        """Let other machines have a version that was sealed here; nothing to do where the store is all there is."""
+
     def publish(self, version: str, *, why: str, now: datetime) -> str:
         """Verify a version and make it current; returns its full name. Raises BundleError if it is damaged."""
         path = self.path(version)
         open_bundle(path)
-        with self._lock():
+        with self.lock():
             self._make_current(path.name, why, now)
         return path.name
 
     def rollback(self, *, now: datetime) -> str:
         """Publish again what was current before; raises RefusedError when there is nothing to go back to."""
-        with self._lock():
+        with self.lock():
             current = self.current()
-            present = set(self.versions())
-            undone = {current}
-            for entry in reversed(self.history()):
-                if entry.why.startswith("rollback from "):
-                    undone.add(entry.why.removeprefix("rollback from "))
-                if entry.version not in undone and entry.version in present:
-                    open_bundle(self.bundles / entry.version)
-                    self._make_current(entry.version, f"rollback from {current}", now)
-                    return entry.version
-        if current is None:
-            raise RefusedError("nothing is published, so there is nothing to go back from; see `recsvc models list`")
-        raise RefusedError(f"nothing was published before {current}; see `recsvc models list`")
+            version = published_before(self.history(), current, set(self.versions()))
+            open_bundle(self.bundles / version)
+            self._make_current(version, UNDOING + str(current), now)
+        return version
+
+    def erase(self, customer_id: str) -> None:
+        """Let nothing know this customer any more, on whatever machine."""
+        ErasedIds(self.store).add(customer_id)
+
+    def learn_erased(self) -> None:
+        """Bring what this machine knows of erased customers up to date; nothing to do with a store alone."""
 
     def verify(self, version: str) -> list[str]:
         """What is wrong with a version, a sentence each; empty when it is sound."""
@@ -133,13 +181,10 @@ class Registry:
 
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest `keep` versions, the published one and the one before it; returns what went."""
-        with self._lock():
-            current = self.current()
-            published = [entry.version for entry in self.history() if entry.version != current]
-            kept = {current, *self.versions()[max(0, len(self.versions()) - keep) :], *published[-1:]}
-            gone = [version for version in self.versions() if version not in kept]
+        with self.lock():
+            gone = superfluous(self.versions(), self.history(), self.current(), keep)
             for version in gone:
-                self._remove(self.bundles / version)
+                self.drop(version)
         return gone
 
     @contextlib.contextmanager
@@ -148,7 +193,7 @@ class Registry:
 
         Its owner holds a lock on it, so that a training on another host or in another container is not disturbed.
         """
-        with self._lock():
+        with self.lock():
             self._clean()
             path = self.work / f"run-{os.urandom(8).hex()}"
             path.mkdir(parents=True)
@@ -167,6 +212,10 @@ class Registry:
                 shutil.rmtree(path, ignore_errors=True)
             if not (path / "lock").exists():
                 shutil.rmtree(path, ignore_errors=True)
+
+    def serve_from_here(self, version: str) -> None:
+        """Replace `current` alone; for a copy of another registry, which holds the lock and keeps the history."""
+        write_replacing(self._current, version.encode() + b"\n")
 
     def _make_current(self, version: str, why: str, now: datetime) -> None:
         line = json.dumps({"version": version, "at": now.astimezone(UTC).isoformat(), "why": why}).encode() + b"\n"
@@ -190,15 +239,16 @@ class Registry:
             os.replace(temporary, path)
         sync_directory(self.store)
 
-    def _remove(self, path: Path) -> None:
-        # Renamed first: a kill in the middle leaves no half bundle under a version's name.
+    def drop(self, version: str) -> None:
+        """Remove a version's files. It is renamed first: a kill in the middle leaves no half bundle under its name."""
         self.work.mkdir(parents=True, exist_ok=True)
         doomed = self.work / f"removed-{os.urandom(8).hex()}"
-        os.rename(path, doomed)
+        os.rename(self.bundles / version, doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
     @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
+        """Hold the store's lock: whoever publishes, rolls back or prunes on this machine waits."""
         self.store.mkdir(parents=True, exist_ok=True)
         with (self.store / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)

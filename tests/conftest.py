@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, sync_playwright
 
-pytest_plugins = ["tests.conftest_shop", "tests.conftest_image"]
+pytest_plugins = ["tests.conftest_bucket", "tests.conftest_image", "tests.conftest_shop"]
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_ARGUMENTS = (

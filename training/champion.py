@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle, Manifest
 from models.catalogue import under
-from models.errors import RecsvcError, SettingsError
+from models.errors import RecsvcError, SettingsError, UnreachableError
 from models.lists import StoredLists
 from models.ranker import Ranker
 from models.ranking import Scored
@@ -67,9 +67,14 @@ class Champion:
 
     @classmethod
     def published(cls, registry: Registry, tell: Callable[[str], None]) -> "Champion | None":
-        """The published one; None where nothing is published, or what is cannot be read: then anything is better."""
+        """The published one; None where nothing is published, or what is cannot be read: then anything is better.
+
+        Raises UnreachableError: a registry that does not answer is no reason to go without the gate.
+        """
         try:
             return None if registry.current() is None else cls.of(registry.open())
+        except UnreachableError:
+            raise
         except (RecsvcError, KeyError, ValueError) as error:
             tell(f"the published model cannot be read, so the new one is not compared with it: {error}")
             return None

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from models.errors import RefusedError
-from models.registry import Registry
+from models.remote_registry import open_registry
 from training.options import QUIET, STORE, Days, input_options, request_of
 
 
@@ -50,7 +50,7 @@ def train(no_publish: bool, force: bool, quiet: bool, store: Path, **given: Any)
     if no_publish and force:
         raise click.UsageError("--force publishes and --no-publish does not; choose one")
     request = request_of(store=store, publish=not no_publish, force=force, **given)
-    registry = Registry(store)
+    registry = open_registry(store)
     with Steps((*STEPS, *request.tuning.steps), quiet=quiet) as steps:
         outcome = run(request, registry, steps, now=datetime.now(UTC))
     manifest = outcome.manifest

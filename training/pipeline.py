@@ -103,6 +103,7 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
             }
             tables = {**settings.tables(), "tuned": chosen.values}
             manifest = seal(writer, registry, shop.data, recommender, metrics, tables, now)
+            registry.add(manifest.version)
             if published := request.publish and (verdict.passed or forced):
                 why = f"forced: {verdict.reason}" if forced else "trained"
                 registry.publish(manifest.version, why=why, now=now)
@@ -123,6 +124,7 @@ def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callabl
         rejects_path=registry.store / "rejects.parquet",
         tell=tell,
     )
+    registry.learn_erased()
     return replace(shop, data=shop.data.without(ErasedIds(registry.store)))
 
 
@@ -192,7 +194,7 @@ def seal(
     settings: Mapping[str, Any],
     now: datetime,
 ) -> Manifest:
-    """Write the manifest and move the bundle into the registry."""
+    """Write the manifest and move the bundle among those of this machine."""
     return writer.seal(
         registry.bundles,
         now=now,

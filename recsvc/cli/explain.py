@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from models.errors import InputError
-from models.registry import Registry
+from models.remote_registry import open_registry
 from models.scenarios import SCENARIOS
 from recsvc.cli.talk import print_table, say, store_option
 from recsvc.engine import Engine, Explanation, Past, Query
@@ -40,7 +40,7 @@ def explain(
       recsvc explain 900
       recsvc explain 900 1082185 --scenario discover
     """
-    engine = Engine.from_bundle(Registry(store).open(verify=False))
+    engine = Engine.from_bundle(open_registry(store).open(verify=False))
     cart = tuple(text.strip() for text in items.split(",") if text.strip())
     for asked in cart:
         if engine.catalogue.items.find(asked) < 0:

@@ -50,7 +50,7 @@ def kpis(
       recsvc kpis --lookahead 20260301T040000Z-1f2e3d4c
     """
     from models.errors import InputError
-    from models.registry import Registry
+    from models.remote_registry import open_registry
     from recsvc.i18n import translator
     from recsvc.measure.asking import ask
     from recsvc.measure.report import report_html
@@ -58,7 +58,7 @@ def kpis(
     from recsvc.measure.written import as_json as written
     from recsvc.state import open_database
 
-    registry = Registry(store)
+    registry = open_registry(store)
     if lookahead is not None:
         if campaign or files or report:
             raise click.UsageError("--lookahead goes with --days, --json and --locale alone")

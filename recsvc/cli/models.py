@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from models.errors import RefusedError
-from models.registry import Registry
+from models.remote_registry import open_registry
 from recsvc.cli.talk import print_table, say, store_option
 
 # Scenarios whose lists every training measures on its last weeks.
@@ -36,7 +36,7 @@ def list_models(store: Path, as_json: bool) -> None:
     Example:
       recsvc models list
     """
-    registry = Registry(store)
+    registry = open_registry(store)
     current = registry.current()
     manifests = [registry.manifest(version) for version in registry.versions()]
     if as_json:
@@ -88,13 +88,13 @@ def show(version: str | None, store: Path) -> None:
     Example:
       recsvc models show 20261122T0815
     """
-    registry = Registry(store)
+    registry = open_registry(store)
     version = version or registry.current()
     if version is None:
-        raise RefusedError(f"no model is published in {store}; name a version, or train one with `recsvc train`")
+        raise RefusedError("no model is published; name a version, or train one with `recsvc train`")
     manifest = registry.manifest(version)
     history = [asdict(entry) for entry in registry.history() if entry.version == manifest.version]
-    table = {**asdict(manifest), "path": str(registry.path(version)), "publications": history}
+    table = {**asdict(manifest), "path": registry.place(version), "publications": history}
     click.echo(json.dumps(table, indent=1, ensure_ascii=False))
 
 
@@ -111,7 +111,7 @@ def catalogue(version: str | None, store: Path) -> None:
     from recsvc.coverage import Coverage
     from recsvc.engine import Engine
 
-    registry = Registry(store)
+    registry = open_registry(store)
     engine = Engine.from_bundle(registry.open(registry.path(version).name if version else None, verify=False))
     click.echo(json.dumps(Coverage.of(engine, datetime.now(UTC)).as_json(), indent=1))
 
@@ -126,7 +126,7 @@ def verify(version: str | None, store: Path) -> None:
     Example:
       recsvc models verify
     """
-    registry = Registry(store)
+    registry = open_registry(store)
     versions = [registry.path(version).name] if version else registry.versions()
     damaged = False
     for name in versions:
@@ -147,11 +147,14 @@ def verify(version: str | None, store: Path) -> None:
 def publish(version: str, store: Path) -> None:
     """Verify a model and serve it from now on; running services pick it up within seconds.
 
+    With a registry that several machines share, a model that only this one has is uploaded first, and each machine
+    compares its files with their checksums before it serves them.
+
     \b
     Example:
       recsvc models publish 20261122T081500Z-1a2b3c4d
     """
-    name = Registry(store).publish(version, why="published by hand", now=datetime.now(UTC))
+    name = open_registry(store).publish(version, why="published by hand", now=datetime.now(UTC))
     say(f"published {name}")
 
 
@@ -164,7 +167,7 @@ def rollback(store: Path) -> None:
     Example:
       recsvc models rollback
     """
-    say(f"published {Registry(store).rollback(now=datetime.now(UTC))}")
+    say(f"published {open_registry(store).rollback(now=datetime.now(UTC))}")
 
 
 @models.command()
@@ -177,5 +180,5 @@ def prune(keep: int, store: Path) -> None:
     Example:
       recsvc models prune --keep 3
     """
-    for version in Registry(store).prune(keep):
+    for version in open_registry(store).prune(keep):
         click.echo(version)

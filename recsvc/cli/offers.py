@@ -263,7 +263,7 @@ def prices(file: Path | None, store: Path) -> None:
       recsvc offers prices
       recsvc offers prices history.csv
     """
-    from models.registry import Registry
+    from models.remote_registry import open_registry
     from recsvc.engine import Engine
     from recsvc.offers.prices import import_prices, record_prices
     from recsvc.state import open_database
@@ -272,7 +272,7 @@ def prices(file: Path | None, store: Path) -> None:
     if file is not None:
         say(f"{import_prices(database, file)} prices taken")
         return
-    engine = Engine.from_bundle(Registry(store).open(verify=False))
+    engine = Engine.from_bundle(open_registry(store).open(verify=False))
     say(f"{record_prices(engine, database, datetime.now(UTC))} prices are new or have changed")
 
 

@@ -11,7 +11,7 @@ import click
 from pydantic import ValidationError
 
 from models.errors import InputError
-from models.registry import Registry
+from models.remote_registry import open_registry
 from models.scenarios import SCENARIOS
 from recsvc.cli.talk import config_option, progress, say, store_option
 from recsvc.engine import Answer, Engine, Query
@@ -73,7 +73,7 @@ def recommend(
     wishes = _wishes(placement, config, filter_json, scenario=scenario, n=n)
     if placement is None and scenario is None and queries is not None:
         wishes["scenario"] = "complements"
-    engine = Engine.from_bundle(Registry(store).open(verify=False), in_bulk=True)
+    engine = Engine.from_bundle(open_registry(store).open(verify=False), in_bulk=True)
     total: int | None
     asked: Iterable[Query]
     if queries is not None:

@@ -67,6 +67,16 @@ def default_workers() -> int:
     envvar="RECSVC_PROXIES",
     help="Proxies of yours in front, whose X-Forwarded-For counts; by default one, if on a private network.",
 )
+@click.option(
+    "--leave",
+    "leave_seconds",
+    type=click.FloatRange(0, 600),
+    default=0.0,
+    envvar="RECSVC_LEAVE_SECONDS",
+    show_default=True,
+    metavar="SECONDS",
+    help="Told to stop, say for so long at /health/ready that a load balancer is to go elsewhere, and still answer.",
+)
 @config_option
 @store_option
 def serve(
@@ -78,6 +88,7 @@ def serve(
     rate_limit: str,
     rate_limit_server: str,
     proxies: int | None,
+    leave_seconds: float,
     config: Path | None,
     store: Path,
 ) -> None:
@@ -112,6 +123,7 @@ def serve(
         public_limit=rate_limit,
         server_limit=rate_limit_server,
         proxies=proxies,
+        leave_seconds=leave_seconds,
         config=config,
         events=read_section(EventSettings, tables.get("events", {}), "events"),
     )

@@ -59,6 +59,9 @@ def _of_model(service: Service, ready: Readiness, words: Translator) -> Iterator
     if service.live.problem is not None:
         text = _("The published model cannot be loaded; the one before goes on.")
         yield Alert(text, "recsvc models verify", grave=True, detail=service.live.problem)
+    if ready.registry == "down":
+        text = _("The shared registry does not answer: no new model arrives, and lists go on.")
+        yield Alert(text, "recsvc doctor", detail=ready.problem or "")
     for followed in (service.placements, service.experiments, service.shelf):
         if followed.problem is not None:
             text = _("The settings hold a mistake, and stay as they were.")

@@ -1,6 +1,7 @@
 """Models: what was trained, how each was judged, and which one serves."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from models.bundle import Manifest
-from models.errors import BundleError, RecsvcError
-from models.registry import Registry
+from models.errors import BundleError, RecsvcError, UnreachableError
+from models.registry import Publication, Registry
 from recsvc.console.desk import Desk, to
 from recsvc.console.sessions import PATH
 from recsvc.engine.feature_words import in_words
@@ -39,13 +40,21 @@ class Row:
 
 def add_to(routes: Blueprint, desk: Desk) -> None:
     """The pages, and what they can do."""
-    registry = desk.service.live.registry
+    registry = desk.service.registry
 
     def overview(problem: str = "", status: int = HTTPStatus.OK) -> Response:
+        rows: list[Row] = []
+        history: list[Publication] = []
+        try:
+            rows, history = rows_of(registry), registry.history()[: -SHOWN_HISTORY - 1 : -1]
+        except UnreachableError as error:
+            problem, status = problem or str(error), HTTPStatus.SERVICE_UNAVAILABLE
+        except BundleError as error:
+            problem = problem or str(error)  # what tells of the publications is damaged: publishing mends it
         return desk.page(
             "models.html",
-            status=status, problem=problem, rows=rows_of(registry), scenarios=SCENARIOS, done=request.args.get("done"),
-            history=registry.history()[: -SHOWN_HISTORY - 1 : -1], served=_served(desk),
+            status=status, problem=problem, rows=rows, scenarios=SCENARIOS, done=request.args.get("done"),
+            history=history, served=_served(desk),
         )  # fmt: skip
 
     def act(done: str, version: str) -> Response:
@@ -66,7 +75,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
             row=row, manifest=manifest, scenarios=SCENARIOS, in_words=in_words,
             backtest=metrics.get("backtest", {}), gate=row.gate, carts=metrics.get("complements") or {},
             input=metrics.get("input", {}), importance=_importance(metrics),
-            publications=[entry for entry in registry.history() if entry.version == row.version],
+            publications=_publications(registry, row.version),
         )  # fmt: skip
 
     @routes.post("/models/<version>/publish")
@@ -95,7 +104,11 @@ def rows_of(registry: Registry) -> list[Row]:
 
 
 def _row(desk: Desk, registry: Registry, version: str) -> Row:
-    if version not in registry.versions():
+    try:
+        known = registry.versions()
+    except UnreachableError as error:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
+    if version not in known:
         raise ProblemError(HTTPStatus.NOT_FOUND, desk.visitor().words.gettext("There is no such model."))
     return _read(registry, version, _current(registry))
 
@@ -105,6 +118,12 @@ def _read(registry: Registry, version: str, current: str | None) -> Row:
         return Row(version, version == current, registry.manifest(version))
     except RecsvcError as error:
         return Row(version, version == current, problem=str(error))
+
+
+def _publications(registry: Registry, version: str) -> list[Publication]:
+    with suppress(BundleError):
+        return [entry for entry in registry.history() if entry.version == version]
+    return []
 
 
 def _current(registry: Registry) -> str | None:

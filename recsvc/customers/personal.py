@@ -8,9 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.erased import ErasedIds
 from models.errors import InputError, RefusedError
-from models.registry import Registry
+from models.remote_registry import open_registry
 from recsvc.customers.suppression import Suppressions
 from recsvc.engine import Engine, Query
 from recsvc.events.store import erase as erase_events
@@ -58,7 +57,7 @@ def erase_customer(
         email = connection.scalar(sa.select(customers.c.email).where(customers.c.customer_id == customer_id))
     if email:
         suppressions.add([email], "erased", now)
-    ErasedIds(store).add(customer_id)
+    open_registry(store).erase(customer_id)
     gone = {"events": erase_events(database, customer_id)}
     with writing(database) as connection:
         if connection.dialect.name == "sqlite":
@@ -140,5 +139,5 @@ def _in_rejects(path: Path, customer_id: str) -> bool:
 def engine_of(store: Path) -> Engine | None:
     """The published model; None where there is none."""
     with suppress(RefusedError, InputError):
-        return Engine.from_bundle(Registry(store).open(verify=False))
+        return Engine.from_bundle(open_registry(store).open(verify=False))
     return None

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Flask, redirect
 from pydantic import ImportString, TypeAdapter
 
+from models.remote_registry import open_registry
 from models.scenarios import SCENARIOS
 from recsvc.console import pages as console
 from recsvc.engine import LiveEngine
@@ -47,6 +48,7 @@ def create_app(
     service = Service(
         settings=settings,
         live=live,
+        registry=open_registry(settings.store),
         keys=KeyRing(database),
         signer=Signer(secret, SCENARIOS, previous),
         tokens=CustomerTokens(secret, previous),

@@ -157,6 +157,9 @@ class Readiness(BaseModel):
     model_created_at: datetime | None
     model_age_seconds: int | None = Field(ge=0)
     database: Literal["up", "down"] = Field(description="Recommendations go on while it is down.")
+    registry: Literal["up", "down"] | None = Field(
+        description="The registry that several machines share; null without one. The model goes on while it is down."
+    )
     problem: str | None = Field(
         description="What a person should look at: a bundle that was refused, a database that is down."
     )

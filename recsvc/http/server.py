@@ -21,7 +21,9 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from models.errors import RefusedError
-from models.registry import Registry
+from models.remote_registry import RemoteRegistry, open_registry
+from recsvc.experiments import LiveExperiments
+from recsvc.http.keeper import Keeper
 from recsvc.http.limit import PUBLIC, SERVER, parse_limit
 from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
 from recsvc.http.signing import read_previous_secret, read_secret
@@ -56,7 +58,10 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
         read_previous_secret(settings.previous_secret)
         for limit, name in ((settings.public_limit, PUBLIC), (settings.server_limit, SERVER)):
             parse_limit(limit, name)
-        if Registry(settings.store).current() is None:
+        registry = open_registry(settings.store)
+        if isinstance(registry, RemoteRegistry):
+            _keep(registry, settings, say)
+        elif registry.current() is None:
             say(
                 f"Nothing is published in {settings.store} yet: /health/ready says 503 until "
                 "`recsvc train --purchases FILE` has published a model."
@@ -79,6 +84,7 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
                 log_dictconfig=LOGS,
                 respawn_failed_workers=True,
                 workers_kill_timeout=DRAIN_SECONDS,
+                leave_seconds=settings.leave_seconds,
             )
             threading.Thread(target=_announce, args=(settings, server, say, welcome), daemon=True).start()
             server.serve(target_loader=partial(_load_worker, settings), wrap_loader=False)
@@ -105,6 +111,26 @@ def _load_worker(settings: ServeSettings, descriptor: int, loaded: Any) -> Any:
     application = build_worker(settings, drain)
     loaded.value = 1
     return application
+
+
+def _keep(registry: RemoteRegistry, settings: ServeSettings, say: Callable[[str], None]) -> None:
+    """Let this process look at the shared registry, for as long as it lives."""
+    experiments = LiveExperiments(settings.config)
+
+    def wanted() -> set[str]:
+        return {arm.model for one in experiments.current().values() for arm in one.arms.values() if arm.model}
+
+    Keeper(registry, wanted).start()
+    if not settings.secret:
+        say(
+            f"RECSVC_SECRET is not set, so {settings.store} has a secret of its own: ids, links and tokens that the "
+            "other machines make are not valid here. Give all of them the same."
+        )
+    if registry.copies.current() is None:
+        say(
+            f"No model of {registry.depot.url} is on this machine yet: /health/ready says 503 until the published one "
+            "has been fetched."
+        )
 
 
 def check_access(settings: ServeSettings, say: Callable[[str], None]) -> None:

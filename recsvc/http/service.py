@@ -1,5 +1,6 @@
 """What the routes share: one object an application, made by `create_app`."""
 
+import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 
+from models.registry import Registry
 from recsvc.engine import LiveEngine
 from recsvc.engine.shelf import Shelf
 from recsvc.events.live import LiveEvents
@@ -33,6 +35,7 @@ class Service:
 
     settings: ServeSettings
     live: LiveEngine
+    registry: Registry  # as all machines see it; `live` follows what is on this one
     keys: KeyRing
     signer: Signer
     tokens: CustomerTokens
@@ -44,6 +47,7 @@ class Service:
     experiments: LiveExperiments
     shelf: Shelf
     clock: Callable[[], datetime] = utc_now
+    leaving: threading.Event = field(default_factory=threading.Event)  # the service is about to stop
     questions: dict[Hashable, Any] = field(default_factory=dict)  # as they were read, for when they are asked again
 
 

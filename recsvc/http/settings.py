@@ -24,7 +24,8 @@ class ServeSettings:
     window. `secret` signs recommendation ids; without one a file in the store holds it; links of the
     `previous_secret` still work. `origins` are the sites whose
     pages may ask; `public_limit` and `server_limit` are how often a key of that scope may, and `proxies` is how many
-    proxies of the shop's stand in front (`recsvc.http.quota`).
+    proxies of the shop's stand in front (`recsvc.http.quota`). Told to stop, the service is not
+    ready for `leave_seconds` before it does.
     """
 
     store: Path
@@ -40,6 +41,7 @@ class ServeSettings:
     public_limit: str | None = PUBLIC_LIMIT
     server_limit: str | None = None
     proxies: int | None = None
+    leave_seconds: float = 0.0
     config: Path | None = None
     events: EventSettings = field(default_factory=EventSettings)
 

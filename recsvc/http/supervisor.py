@@ -25,6 +25,7 @@ Worker = Any  # Granian's WorkerProcess, which has no types
 BACKLOG = 1024
 UNACCEPTED = struct.Struct("@24xI")  # tcpi_unacked of Linux' struct tcp_info: of a listening socket its queue
 DRAIN_SIGNAL = signal.SIGUSR1
+LEAVE_SIGNAL = signal.SIGUSR2
 GLANCE = 0.05  # seconds between looks at a worker that loads
 PATIENCE = 120.0  # seconds that a new worker may take to load before the old one is kept
 REST = 1.0  # seconds between "take nothing new" and "finish": clients see Connection: close meanwhile
@@ -35,10 +36,12 @@ class Supervisor(MPServer):
     of its worker's socket, and a shared value to set to 1 once the worker can answer.
 
     A worker is replaced by one that answers already; the old one first takes no new connections and ends the ones it
-    has with their next answer (`Drain`), then gets SIGTERM. Raises nothing of its own.
+    has with their next answer (`Drain`), then gets SIGTERM. Told to end, the service first says for `leave_seconds`
+    that it is not ready any more, and answers all the same. Raises nothing of its own.
     """
 
-    def __init__(self, listeners: Sequence[socket.socket], **options: Any) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], *, leave_seconds: float = 0.0, **options: Any) -> None:
+        self._leave_seconds = leave_seconds
         super().__init__(target="recsvc", backlog=BACKLOG, workers=len(listeners), **options)
         self._listeners = listeners
         # Bytes that workers set in shared memory. No lock goes with them that a killed worker could hold for ever.
@@ -107,6 +110,19 @@ class Supervisor(MPServer):
             time.sleep(GLANCE)
         return False
 
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Leave, where the service was told to end, then as Granian does."""
+        if self.interrupt_signal and self._leave_seconds:
+            self._signal(self.wrks, LEAVE_SIGNAL)
+            time.sleep(self._leave_seconds)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+    def _signal(self, workers: list[Worker], number: signal.Signals) -> None:
+        """To those that have loaded: before that nobody there would take it, and it would kill them."""
+        for worker in workers:
+            if worker.is_alive() and worker.inner.pid is not None and self._loaded[worker.idx].value:
+                os.kill(worker.inner.pid, number)
+
     def _stop_workers(self) -> None:
         self._retire(self.wrks)
         self.wrks.clear()
@@ -115,8 +131,7 @@ class Supervisor(MPServer):
         """Let workers finish: first nothing new, then, after a rest, nothing more; at last by force."""
         for worker in workers:
             worker.interrupt_by_parent = True
-            if worker.is_alive() and worker.inner.pid is not None and self._loaded[worker.idx].value:
-                os.kill(worker.inner.pid, DRAIN_SIGNAL)
+        self._signal(workers, DRAIN_SIGNAL)
         time.sleep(REST)
         for worker in workers:
             worker.terminate()

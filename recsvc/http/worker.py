@@ -12,12 +12,14 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from models.registry import Registry
+from models.remote_registry import RemoteRegistry
 from recsvc.engine import LiveEngine
 from recsvc.http.app import create_app
+from recsvc.http.health import registry_of
 from recsvc.http.logs import configure_logs
 from recsvc.http.service import STREAMED, Service, service_of
 from recsvc.http.settings import ServeSettings
-from recsvc.http.supervisor import DRAIN_SIGNAL, Drain
+from recsvc.http.supervisor import DRAIN_SIGNAL, LEAVE_SIGNAL, Drain
 from recsvc.state import connect
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ def build_worker(settings: ServeSettings, drain: Drain) -> WsgiApp:
     live.start()
     app = create_app(settings, live, connect(settings.database_url, settings.store))
     watch(service_of(app), drain)
+    signal.signal(LEAVE_SIGNAL, lambda *_: service_of(app).leaving.set())
     problem = service_of(app).keys.check_database(FIRST_READING)
     if problem:
         log.warning("database down", extra={"problem": problem})
@@ -55,6 +58,10 @@ def watch(service: Service, drain: Drain) -> None:
         "recsvc_http_connections_waiting", "Connections that the asked worker has yet to accept.", drain.waiting
     )
     metrics.watch("recsvc_live_events_available", "1 while live events can be read.", lambda: events.available)
+    if isinstance(service.registry, RemoteRegistry):
+        metrics.watch(
+            "recsvc_registry_up", "1 while the shared registry answers.", lambda: registry_of(service)[0] == "up"
+        )
     metrics.watch("recsvc_database_up", "1 while the database answers.", lambda: service.keys.problem is None)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from models.bundle import Bundle
 from models.errors import InputError
-from models.registry import Registry
+from models.remote_registry import open_registry
 from recsvc.customers.suppression import Suppressions
 from recsvc.customers.table import Customer
 from recsvc.engine import Engine
@@ -113,14 +113,14 @@ class Run:
 def open_run(path: Path, store: Path, *, locale: str | None = None) -> Run:
     """A campaign file with the published model and the database that the environment names, for a command that goes
     through all customers. Raises RecsvcError for what is missing or wrong."""
-    bundle = Registry(store).open(verify=False)
+    bundle = open_registry(store).open(verify=False)
     database = open_database(os.environ.get("RECSVC_DATABASE_URL"), store)
     return _run_of(load_campaign(path), bundle, database, store, now=datetime.now(UTC), locale=locale, recording=True)
 
 
 def run_of_version(campaign: Campaign, store: Path, version: str, *, now: datetime, locale: str | None) -> Run:
     """The same run in another process, whose first one has brought database and prices up to date."""
-    bundle = Registry(store).open(version, verify=False)
+    bundle = open_registry(store).open(version, verify=False)
     database = connect(os.environ.get("RECSVC_DATABASE_URL"), store)
     return _run_of(campaign, bundle, database, store, now=now, locale=locale, recording=False)
 

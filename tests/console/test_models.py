@@ -1,12 +1,14 @@
 """Models: what they show, and that publishing and rolling back really do."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from models.registry import Registry
+from models.remote_registry import open_registry
 from tests.console.conftest import post
 
 MODELS = "/console/models"
@@ -60,3 +62,31 @@ def test_the_gates_reasons_are_told(admin: FlaskClient, store: Path) -> None:
     page = admin.get(f"{MODELS}/{old}").text
     assert "a part of the data is &lt;missing&gt;" in page
     assert "refused" in page
+
+
+@pytest.fixture
+def shared(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with the registry that several machines share; the store's models are in it."""
+    (tmp_path / "mounted").mkdir()
+    monkeypatch.setenv("RECSVC_REGISTRY", (tmp_path / "mounted").as_uri())
+    for version in Registry(store).versions():
+        open_registry(store).publish(version, why="trained", now=datetime.now(UTC))
+    return tmp_path / "mounted"
+
+
+def test_a_shared_registry_is_shown_published_to_and_said_to_be_down(
+    shared: Path, admin: FlaskClient, store: Path
+) -> None:
+    old, new = open_registry(store).versions()
+    assert f"{MODELS}/{old}" in admin.get(MODELS).text
+    assert post(admin, f"{MODELS}/{old}", f"{MODELS}/{old}/publish").status_code == 303
+    assert open_registry(store).current() == old
+    assert post(admin, MODELS, f"{MODELS}/rollback").status_code == 303
+    assert [entry.version for entry in open_registry(store).history()] == [old, new, old, new]
+    (shared / "current.json").write_text("{}")
+    assert "not what recsvc wrote" in admin.get(MODELS).text
+    assert admin.get(f"{MODELS}/{old}").status_code == 200
+    shared.rename(shared.with_name("gone"))
+    for page in (admin.get(MODELS), admin.get(f"{MODELS}/{old}")):
+        assert (page.status_code, "mount it" in page.text) == (503, True)
+    assert "shared registry does not answer" in admin.get("/console").text

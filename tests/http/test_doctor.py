@@ -155,8 +155,8 @@ def test_an_extra_that_is_not_installed(store: Path, monkeypatch: pytest.MonkeyP
 def test_whose_pages_may_ask(store: Path) -> None:
     assert finding(consult(store), "pages").endswith("recsvc serve --origins https://shop.example")
     known = consult(store, RECSVC_ORIGINS="https://shop.example")
-    assert finding(known, "pages") == f"OK  {'pages':<14}  those of https://shop.example may ask"
+    assert finding(known, "pages") == f"OK  {'pages':<20}  those of https://shop.example may ask"
     for wrong in ({"RECSVC_ORIGINS": "*"}, {"RECSVC_RATE_LIMIT": "many"}):
         broken = consult(store, **wrong)
         assert broken.exit_code == 1
-        assert finding(broken, "pages").startswith(f"!!  {'pages':<14}  {next(iter(wrong))} ")
+        assert finding(broken, "pages").startswith(f"!!  {'pages':<20}  {next(iter(wrong))} ")

@@ -30,6 +30,7 @@ def test_ready_says_from_what(store: Path, live: LiveEngine, database: sa.Engine
         "model_created_at": created.isoformat().replace("+00:00", "Z"),
         "model_age_seconds": 90,
         "database": "up",
+        "registry": None,
         "problem": None,
     }
 

@@ -14,7 +14,12 @@ from recsvc.http.logs import trace_id_of
 DEPLOY = Path(__file__).parents[2] / "deploy"
 METRIC = re.compile(r"\brecsvc_[a-z_]+")
 # What a worker adds when it runs under `recsvc serve`.
-OF_A_WORKER = {"recsvc_http_connections_waiting", "recsvc_live_events_available", "recsvc_database_up"}
+OF_A_WORKER = {
+    "recsvc_http_connections_waiting",
+    "recsvc_live_events_available",
+    "recsvc_database_up",
+    "recsvc_registry_up",  # where there is a shared one
+}
 
 
 def dashboard() -> dict[str, Any]:

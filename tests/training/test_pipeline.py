@@ -4,6 +4,7 @@ import csv
 import json
 import random
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import Result
 
 from models.registry import Registry
+from models.remote_registry import open_registry
 from tests.conftest_shop import purchase_rows, run_recsvc, write_csv
 
 Row = dict[str, object]
@@ -167,3 +169,21 @@ def test_a_pattern_without_products_is_said_before_anything_is_read(tiny_shop: P
     result = run_recsvc("train", "--purchases", "gone.csv", "--products", tmp_path / "*.xml", "--store", tmp_path / "s")
     assert result.exit_code == 2
     assert "*.xml: no such file (nothing matches the pattern)" in result.stderr
+
+
+def test_a_shared_registry_gives_the_champion_and_takes_the_model(
+    tiny_shop: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    monkeypatch.setenv("RECSVC_REGISTRY", mounted.as_uri())
+    champion = str(Registry(store).current())
+    open_registry(store).publish(champion, why="trained", now=datetime.now(UTC))
+    result = train(tiny_shop / "purchases.csv", tiny_shop, tmp_path / "elsewhere")
+    assert result.exit_code == 0, result.stderr
+    server = open_registry(tmp_path / "server")
+    assert server.current() == summary_of(result)["version"]
+    assert server.open().manifest.metrics["gate"]["champion"] == champion
+    mounted.rename(tmp_path / "gone")
+    result = train(tiny_shop / "purchases.csv", tiny_shop, tmp_path / "elsewhere")
+    assert (result.exit_code, "mount it" in result.stderr) == (1, True)

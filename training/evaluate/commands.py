@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from models.errors import InputError
-from models.registry import Registry
+from models.remote_registry import open_registry
 from training.options import QUIET, STORE, Days, input_options, request_of
 
 
@@ -104,7 +104,7 @@ def evaluate(
         customers=customers_sample,
         baselines=tuple(method.name for method in STANDARD + (FURTHER if all_baselines else ())),
     )
-    registry = Registry(store)
+    registry = open_registry(store)
     steps_named = (("reading purchases", 6.0), *backtest_steps(settings), ("intervals", 2.0))
     with Steps(steps_named, quiet=quiet) as steps:
         with registry.workspace() as work, steps.step("reading purchases"):
