@@ -4,25 +4,26 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean chromium
+.PHONY: help demo test lint bench lock sbom audit licences clean chromium
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # Deferred until a target needs it, so that `make help` starts nothing.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
+AUDIT := var/audit
 BIN := $(VENV)/bin
 # Wheels only: building one would run a build backend that no hash covers.
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary=:all:
 INSTALLED_BY := pyproject.toml requirements/build.txt
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-demo ## train on a real grocer's purchases, then serve them at http://127.0.0.1:8000
 	@$(BIN)/recsvc demo
 
-test: lint chromium ## everything CI runs: linters, types, then every test
+test: lint chromium sbom ## everything CI runs: linters, types, then every test
 	@$(BIN)/python -m pytest --numprocesses 2
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
@@ -42,6 +43,19 @@ lock: ## renew requirements/*.txt; newer versions of everything: make lock UPGRA
 	@$(call lock_as,demo,pyproject.toml --extra demo --constraint requirements/dev.txt)
 	@$(call lock_as,build,--group build)
 	@$(call lock_as,lock,--group lock)
+	@$(call lock_as,audit,--group audit)
+
+sbom: $(AUDIT)/.installed ## what the two images hold, as CycloneDX: var/sbom/serve.cdx.json and train.cdx.json
+	@mkdir -p var/sbom
+	@for name in serve train; do PYTHONWARNINGS=ignore $(AUDIT)/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --spec-version 1.6 --output-format JSON --validate \
+		--output-file var/sbom/$$name.cdx.json requirements/$$name.txt; done
+
+audit: $(AUDIT)/.installed ## known vulnerabilities of what is locked; asks a service on the network, and says so when it cannot
+	@$(AUDIT)/bin/python -m tests.audit
+
+licences: $(VENV)/.installed-dev ## renew docs/licences.md from what is locked and installed
+	@$(BIN)/python -m tests.licences
 
 clean: ## forget .venv and the tools' caches; var/, where the store lies, stays
 	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -71,6 +85,12 @@ $(VENV)/.installed-%: requirements/%.txt $(INSTALLED_BY)
 	@$(BIN)/python -c 'import lightgbm' 2>/dev/null || { \
 		echo "LightGBM cannot load. It needs the OpenMP runtime:" >&2; \
 		echo "  Debian, Ubuntu: apt-get install libgomp1      macOS: brew install libomp" >&2; exit 1; }
+	@touch $@
+
+# In a venv of their own: what looks through the locks must not be held back by what they lock.
+$(AUDIT)/.installed: requirements/audit.txt
+	@$(call make_venv,$(AUDIT))
+	@$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary=:all: -r $<
 	@touch $@
 
 # What the browser tests drive. Without it they are skipped, loudly; in CI they fail.
