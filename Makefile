@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock sbom audit licences clean chromium
+.PHONY: help demo test lint bench lock sbom audit licences clean chromium java
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # Deferred until a target needs it, so that `make help` starts nothing.
@@ -23,7 +23,7 @@ help: ## this list
 demo: $(VENV)/.installed-demo ## train on a real grocer's purchases, then serve them at http://127.0.0.1:8000
 	@$(BIN)/recsvc demo
 
-test: lint chromium sbom ## everything CI runs: linters, types, then every test
+test: lint chromium java sbom $(VENV)/.installed-spark ## everything CI runs: linters, types, then every test
 	@$(BIN)/python -m pytest --numprocesses 2
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
@@ -40,6 +40,7 @@ lock: ## renew requirements/*.txt; newer versions of everything: make lock UPGRA
 	@$(call lock_as,dev,pyproject.toml --extra dev)
 	@$(call lock_as,serve,pyproject.toml --extra postgres --extra object-storage --constraint requirements/dev.txt)
 	@$(call lock_as,train,pyproject.toml --extra train --extra postgres --extra object-storage --constraint requirements/dev.txt)
+	@$(call lock_as,spark,pyproject.toml --extra spark --extra postgres --extra object-storage --constraint requirements/dev.txt)
 	@$(call lock_as,demo,pyproject.toml --extra demo --constraint requirements/dev.txt)
 	@$(call lock_as,build,--group build)
 	@$(call lock_as,lock,--group lock)
@@ -77,6 +78,12 @@ define make_venv
 	"$(1)/bin/python" -m pip --version >/dev/null 2>&1 || "$$python" -m venv --clear "$(1)"
 endef
 
+# PySpark comes as source alone, and runs no build of ours: setuptools, locked in build.txt, packs its files (450 MB).
+$(VENV)/.installed-spark: requirements/spark.txt $(VENV)/.installed-dev
+	@echo "Installing PySpark into $(VENV) (450 MB, a minute or two, once) …" >&2
+	@$(PIP_INSTALL) --no-binary=pyspark --no-build-isolation -r requirements/spark.txt
+	@touch $@
+
 $(VENV)/.installed-%: requirements/%.txt $(INSTALLED_BY)
 	@$(call make_venv,$(VENV))
 	@echo "Installing requirements/$*.txt into $(VENV) (a minute or two, once) …" >&2
@@ -92,6 +99,15 @@ $(AUDIT)/.installed: requirements/audit.txt
 	@$(call make_venv,$(AUDIT))
 	@$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary=:all: -r $<
 	@touch $@
+
+# What Spark runs on. Without it the tests of --engine spark are skipped, loudly; in CI they fail.
+java:
+	@if ! command -v java >/dev/null 2>&1 && [ -z "$${JAVA_HOME:-}" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing a Java runtime for the tests of Spark …" >&2; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+				default-jre-headless; } >/dev/null || echo "Java could not be installed; see above" >&2; \
+		else echo "No Java here: the tests of Spark will be skipped. Install it: apt-get install default-jre-headless" >&2; fi; fi
 
 # What the browser tests drive. Without it they are skipped, loudly; in CI they fail.
 chromium:

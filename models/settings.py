@@ -15,7 +15,19 @@ Settings = TypeVar("Settings")
 # Every table that some part of recsvc reads: one file serves the trainer and the service, and each checks for
 # strangers.
 SECTIONS = (
-    *("purchases", "products", "lists", "ranker", "gate", "serve", "events", "placements", "experiments", "measure"),
+    *(
+        "purchases",
+        "products",
+        "lists",
+        "ranker",
+        "gate",
+        "serve",
+        "events",
+        "placements",
+        "experiments",
+        "measure",
+        "spark",
+    ),
     *("repeat", "customers", "neighbours", "factors", "categories", "complements", "similar", "popular"),
 )
 

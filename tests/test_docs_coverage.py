@@ -162,7 +162,7 @@ def test_every_setting_has_its_row_with_its_default() -> None:
         field.name: getattr(TrainingSettings(), field.name) for field in dataclasses.fields(TrainingSettings)
     }
     settings = {
-        (f"{name}.{field.name}", str(getattr(section, field.name)))
+        (f"{name}.{field.name}", str(getattr(section, field.name)) or '""')
         for name, section in {**sections, "events": EventSettings()}.items()
         for field in dataclasses.fields(section)
     }

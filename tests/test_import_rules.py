@@ -14,8 +14,8 @@ from tests.conftest import require
 ROOT = Path(__file__).parents[1]
 OURS = frozenset({"models", "recsvc", "training"})
 MODELS_MAY = frozenset({"numpy", "scipy", "lightgbm", "obstore"})  # the last one where a registry is in a bucket
-TRAINER_ONLY = frozenset({"duckdb", "ibis", "implicit", "joblib", "matplotlib", "optuna", "sklearn"})
-HEAVY = ("sklearn", "implicit", "joblib", "duckdb", "ibis", "obstore", "pandas", "pyarrow", "training")
+TRAINER_ONLY = frozenset({"duckdb", "ibis", "implicit", "joblib", "matplotlib", "optuna", "pyspark", "sklearn"})
+HEAVY = ("sklearn", "implicit", "joblib", "duckdb", "ibis", "obstore", "pandas", "pyarrow", "pyspark", "training")
 
 
 def imports(source: str) -> Iterator[tuple[int, str]]:
@@ -116,6 +116,20 @@ def test_importing_what_serves_loads_nothing_of_the_trainer() -> None:
 
 def test_loading_the_trainer_is_noticed() -> None:
     assert loaded_by("import training, joblib") == {"training", "joblib"}
+
+
+def test_only_training_spark_imports_pyspark() -> None:
+    importing = {
+        path.relative_to(ROOT).parts[:2]
+        for package in OURS
+        for path in (ROOT / package).rglob("*.py")
+        if any(name.partition(".")[0] == "pyspark" for _, name in imports(path.read_text(encoding="utf-8")))
+    }
+    assert importing == {("training", "spark")}
+
+
+def test_a_training_without_spark_loads_nothing_of_it() -> None:
+    assert "pyspark" not in loaded_by("import training.commands, training.pipeline, training.settings")
 
 
 def test_every_module_of_recsvc_loads_without_the_trainer() -> None:

@@ -22,7 +22,7 @@ from models.settings import read_section
 from models.strings import IdIndex
 from training.data import TrainingData
 from training.evaluate.metrics import accuracy
-from training.fit.everything import fit_sources
+from training.fit.everything import Fit, fit_sources
 from training.judging import Also, Judgement, Judges, K, Served, judged, truth_of
 from training.settings import TrainingSettings
 
@@ -92,6 +92,7 @@ class Champion:
         judges: Judges,
         rankers: Mapping[str, Ranker],
         also: Also | None = None,
+        fit: Fit = fit_sources,
     ) -> tuple[dict[str, Judgement], Beside]:
         """Judge the challenger (`rankers` over `recommender`, both as of the window's start) and the champion's recipe
         on the same customers; `also` makes further use of the challenger's blocks.
@@ -111,7 +112,7 @@ class Champion:
             how = "its rankers over the same sources"
         else:
             judgements = judged(recommender, judges, rankers, None, also)
-            fitted = fit_sources(data.before(start), own, horizon)
+            fitted = fit(data.before(start), own, horizon, PERSONAL)
             again = judged(fitted, judges, {}, served)
             gains = {name: found.gains["champion"] for name, found in again.items() if "champion" in found.gains}
             how = "its rankers over sources with its settings"

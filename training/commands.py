@@ -25,6 +25,13 @@ from training.options import QUIET, STORE, Days, input_options, request_of
     help="First search for settings that suit this shop, for so long.",
 )
 @click.option("--untuned", is_flag=True, help="Go without the settings that the published model tuned.")
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "spark"]),
+    default="duckdb",
+    show_default=True,
+    help="Where purchases are prepared, counted and ranked: here, or on Spark (docs/spark.md).",
+)
 @click.option("--no-publish", is_flag=True, help="Keep the model in the registry and go on serving the old one.")
 @click.option("--force", is_flag=True, help="Publish even what the gate refuses; the history says so.")
 @QUIET
@@ -42,6 +49,7 @@ def train(no_publish: bool, force: bool, quiet: bool, store: Path, **given: Any)
       recsvc train --purchases 'exports/*.csv' --format shopify
       recsvc train --purchases orders.parquet --columns customer_id=cust,item_id=sku
       recsvc train --purchases orders.csv --tune 60
+      recsvc train --purchases s3://shop/orders/ --engine spark
     """
     from training.pipeline import STEPS
     from training.pipeline import train as run

@@ -12,7 +12,7 @@ import click
 from models.errors import InputError
 
 if TYPE_CHECKING:
-    from training.pipeline import TrainingRequest
+    from training.pipeline import Engine, TrainingRequest
 
 Decorator = Callable[[click.decorators.FC], click.decorators.FC]
 
@@ -99,6 +99,7 @@ def request_of(
     untuned: bool = False,
     publish: bool = True,
     force: bool = False,
+    engine: "Engine" = "duckdb",
 ) -> "TrainingRequest":
     """What the input options ask for; raises InputError for a file that does not exist or columns that say nothing."""
     from training.input import PurchaseSource
@@ -134,4 +135,5 @@ def request_of(
         tuning=Wish(given=TrainingSettings.given(config), minutes=tune_minutes or 0.0, untuned=untuned),
         publish=publish,
         force=force,
+        engine=engine,
     )

@@ -1,29 +1,30 @@
 """From purchases to a published bundle."""
 
 import importlib.metadata
+import importlib.util
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from threadpoolctl import threadpool_limits
 
 from models.bundle import BundleWriter, Manifest
 from models.erased import ErasedIds
 from models.errors import BundleError, InputError
-from models.lists import StoredLists
-from models.recommender import Recommender
+from models.recommender import PERSONAL, Recommender
 from models.registry import Registry
 from models.scenarios import BASELINES
 from training.champion import Champion
 from training.data import TrainingData
 from training.fit.carts.fit import fit_carts
-from training.fit.everything import fit_sources
+from training.fit.everything import Fit, fit_sources
 from training.gate import judge
 from training.in_thread import InThread
 from training.input import PurchaseSource, Shop, read_shop
+from training.learned import Learned
 from training.listing import lists_of_all
 from training.progress import Steps
 from training.ranking import Trained, train_rankers
@@ -31,6 +32,7 @@ from training.settings import TrainingSettings
 from training.tuning.chosen import Wish, choose
 from training.windows import horizon_of
 
+Engine = Literal["duckdb", "spark"]
 LIBRARIES = ("recsvc", "numpy", "scipy", "implicit", "lightgbm")
 # The steps and how long each takes beside the others, from benchmarks on The Complete Journey.
 STEPS = (
@@ -54,6 +56,7 @@ class TrainingRequest:
     tuning: Wish = field(default_factory=Wish)
     publish: bool = True
     force: bool = False
+    engine: Engine = "duckdb"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,43 +74,75 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
     An exception or a kill at any moment leaves the published bundle as it was; a model that the gate refuses is kept
     unpublished.
     """
+    learn = learn_on_spark if request.engine == "spark" else learn_here
     with registry.workspace() as work:
-        with steps.step("reading purchases"):
-            shop = read(request, registry, work, steps.say, now)
-        for note in shop.report.notes(registry.store / "rejects.parquet"):
-            steps.say(note)
         champion = Champion.published(registry, steps.say)
         of_champion = champion.manifest if champion else None
-        folder = registry.store / "tuning"
-        chosen = choose(request.tuning, shop.data, request.settings, folder, of_champion, steps)
+        learned = learn(request, registry, work, champion, steps, now)
+        chosen, trained, recommender = learned.chosen, learned.trained, learned.recommender
         settings = chosen.settings
-        recommender, trained, carts = fit(shop.data, settings, steps, champion)
-        with steps.step("lists of all customers") as part:
-            lists = lists_of_all(recommender, settings, part, work)
         with steps.step("writing the bundle"), BundleWriter(work) as writer:
-            add_model(writer, shop.data, recommender, lists)
+            add_model(writer, learned)
             for name, ranker in trained.judging.items():
                 writer.add_document(f"judging.{name}.txt", ranker.text)
             if chosen.document is not None:
                 writer.add_document("tuning.json", json.dumps(chosen.document, indent=1) + "\n")
-            counts = counts_of(shop.data)
-            verdict = judge(trained.judgements, trained.beside, of_champion, counts, settings.gate)
+            verdict = judge(trained.judgements, trained.beside, of_champion, learned.counts, settings.gate)
             forced = request.force and not verdict.passed
             metrics = {
-                "input": shop.report.as_json(),
+                "input": learned.report.as_json(),
                 "backtest": {name: judgement.as_dict() for name, judgement in trained.judgements.items()},
                 "gate": verdict.as_dict(forced=forced),
-                "complements": carts,
+                "complements": learned.carts,
                 "tuning": chosen.facts,
                 "importance": {name: ranker.importance() for name, ranker in recommender.rankers.items()},
             }
-            tables = {**settings.tables(), "tuned": chosen.values}
-            manifest = seal(writer, registry, shop.data, recommender, metrics, tables, now)
+            tables = {**settings.tables(), "tuned": chosen.values, "engine": request.engine}
+            libraries = (*LIBRARIES, "pyspark") if request.engine == "spark" else LIBRARIES
+            manifest = seal(writer, registry, learned, metrics, tables, libraries, now)
             registry.add(manifest.version)
             if published := request.publish and (verdict.passed or forced):
                 why = f"forced: {verdict.reason}" if forced else "trained"
                 registry.publish(manifest.version, why=why, now=now)
     return Outcome(manifest=manifest, published=published, reason=verdict.reason or None)
+
+
+def learn_here(
+    request: TrainingRequest, registry: Registry, work: Path, champion: Champion | None, steps: Steps, now: datetime
+) -> Learned:
+    """All of it on this machine, from tables in DuckDB."""
+    with steps.step("reading purchases"):
+        shop = read(request, registry, work, steps.say, now)
+    for note in shop.report.notes(registry.store / "rejects.parquet"):
+        steps.say(note)
+    of_champion = champion.manifest if champion else None
+    chosen = choose(request.tuning, shop.data, request.settings, registry.store / "tuning", of_champion, steps)
+    recommender, trained, carts = fit(shop.data, chosen.settings, steps, champion)
+    with steps.step("lists of all customers") as part:
+        lists = lists_of_all(recommender, chosen.settings, part, work)
+    return Learned(
+        report=shop.report,
+        customers=shop.data.customers,
+        catalogue=shop.data.catalogue,
+        counts=counts_of(shop.data),
+        window=(shop.data.first_day, shop.data.last_day),
+        chosen=chosen,
+        recommender=recommender,
+        trained=trained,
+        carts=carts,
+        lists=lists,
+    )
+
+
+def learn_on_spark(
+    request: TrainingRequest, registry: Registry, work: Path, champion: Champion | None, steps: Steps, now: datetime
+) -> Learned:
+    """The same with the purchases on Spark; raises InputError where the extra `spark` is not installed."""
+    if importlib.util.find_spec("pyspark") is None:
+        raise InputError("--engine spark needs PySpark, which is not installed: pip install 'recsvc[train,spark]'")
+    from training.spark.learning import learn
+
+    return learn(request, registry, work, champion, steps, now)
 
 
 def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callable[[str], None], now: datetime) -> Shop:
@@ -146,14 +181,30 @@ def fit(
     """Rankers from earlier windows, then all sources on everything in `data`; how the rankers were judged, the
     published model beside them; and how the completion of carts was judged."""
     horizon = horizon_of(data, settings.ranker.horizon_days)
+    return fit_with(data, data, settings, horizon, steps, champion, windows=fit_sources, final=fit_sources)
+
+
+def fit_with(
+    data: TrainingData,
+    of_carts: TrainingData,
+    settings: TrainingSettings,
+    horizon: int,
+    steps: Steps,
+    champion: Champion | None,
+    *,
+    windows: Fit,
+    final: Fit,
+) -> tuple[Recommender, Trained, dict[str, Any]]:
+    """The same, where `data` holds the customers whom rankers learn from and `of_carts` the orders that carts are
+    learned from; `windows` fits the sources of earlier days, `final` those of today."""
     # One BLAS thread: the sums of several come out differently where there are more or fewer cores, and a training
     # must be repeatable. The cores are put to use by fitting carts beside the rest instead.
     with threadpool_limits(1, "blas"):
-        beside = InThread(lambda: fit_carts(data, horizon, settings.complements, settings.similar, lambda _: None))
+        beside = InThread(lambda: fit_carts(of_carts, horizon, settings.complements, settings.similar, lambda _: None))
         with steps.step("learning from earlier weeks") as part:
-            trained = train_rankers(data, settings, horizon, part.show, champion)
+            trained = train_rankers(data, settings, horizon, part.show, champion, fit=windows)
         with steps.step("fitting on all purchases"):
-            recommender = fit_sources(data, settings, horizon)
+            recommender = final(data, settings, horizon, PERSONAL)
         with steps.step("what completes carts"):
             carts = beside.result()
     baselines = {**BASELINES, **{name: judgement.best_single for name, judgement in trained.judgements.items()}}
@@ -162,21 +213,19 @@ def fit(
     return recommender, trained, carts.metrics
 
 
-def add_model(
-    writer: BundleWriter, data: TrainingData, recommender: Recommender, lists: Mapping[str, StoredLists]
-) -> None:
+def add_model(writer: BundleWriter, learned: Learned) -> None:
     """Everything that serving needs, as arrays and texts."""
-    writer.add("customers", data.customers.arrays())
-    writer.add("catalogue", data.catalogue.arrays())
-    writer.add("recommender", recommender.arrays())
-    for scenario, stored in lists.items():
+    writer.add("customers", learned.customers.arrays())
+    writer.add("catalogue", learned.catalogue.arrays())
+    writer.add("recommender", learned.recommender.arrays())
+    for scenario, stored in learned.lists.items():
         writer.add(f"lists.{scenario}", stored.arrays())
-    for name, text in recommender.documents().items():
+    for name, text in learned.recommender.documents().items():
         writer.add_document(name, text)
 
 
 def counts_of(data: TrainingData) -> dict[str, int]:
-    """Sizes for the manifest, by which the gate also knows a fragment."""
+    """Sizes of a shop that is here as a whole."""
     return {
         "customers": len(data.customers),
         "items": len(data.catalogue),
@@ -188,25 +237,25 @@ def counts_of(data: TrainingData) -> dict[str, int]:
 def seal(
     writer: BundleWriter,
     registry: Registry,
-    data: TrainingData,
-    recommender: Recommender,
+    learned: Learned,
     metrics: Mapping[str, Any],
     settings: Mapping[str, Any],
+    libraries: Sequence[str],
     now: datetime,
 ) -> Manifest:
     """Write the manifest and move the bundle among those of this machine."""
     return writer.seal(
         registry.bundles,
         now=now,
-        window=(day_text(data.first_day), day_text(data.last_day)),
-        counts=counts_of(data),
+        window=(day_text(learned.window[0]), day_text(learned.window[1])),
+        counts=learned.counts,
         settings={
             **settings,
-            "horizon_days": recommender.statistics.horizon,
-            "baselines": dict(recommender.baselines),
+            "horizon_days": learned.recommender.statistics.horizon,
+            "baselines": dict(learned.recommender.baselines),
         },
         metrics=metrics,
-        libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+        libraries={name: importlib.metadata.version(name) for name in libraries},
     )
 
 

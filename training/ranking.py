@@ -1,6 +1,6 @@
 """Trains the rankers and has them judged, each on weeks that it has not seen."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from models.ranker import Ranker
 from models.recommender import PERSONAL, Recommender
 from training.champion import Beside, Champion
 from training.data import TrainingData
-from training.fit.everything import fit_sources
+from training.fit.everything import Fit, fit_sources
 from training.gathering import Gathered, Rows, Teachers
 from training.in_thread import InThread
 from training.judging import Judgement, Judges, judged
@@ -26,8 +26,6 @@ from training.windows import Window, label_days, some_customers, window_starts
 BLOCK = 64
 # Fewer purchases than this among the candidates teach trees nothing that holds.
 LEAST_BOUGHT = 200
-# Sources as of one day: `fit_sources`, or one that remembers what it fitted.
-Fit = Callable[[TrainingData, TrainingSettings, int, Collection[str]], Recommender]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +88,7 @@ def train_rankers(
             if champion is None:
                 judgements = judged(recommender, judges, judging, also=teachers.add)
             else:
-                judgements, beside = champion.beside(data, settings, recommender, judges, judging, also=teachers.add)
+                judgements, beside = champion.beside(data, settings, recommender, judges, judging, teachers.add, fit)
             if judge_only:
                 return Trained({}, judging, judgements, beside)
             _teach(teachers, recommender, np.setdiff1d(teachers.customers, judges.customers))

@@ -18,11 +18,12 @@ from models.sources.repeat import RepeatSettings
 from training.gate_settings import GateSettings
 from training.input import InputSettings, ProductSettings
 from training.ranker_settings import RankerSettings
+from training.spark.settings import SparkSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """Sections [purchases], [products], [lists], one for each source, [ranker] and [gate]."""
+    """Sections [purchases], [products], [lists], one for each source, [ranker], [gate] and [spark]."""
 
     purchases: InputSettings = field(default_factory=InputSettings)
     products: ProductSettings = field(default_factory=ProductSettings)
@@ -37,6 +38,7 @@ class TrainingSettings:
     popular: PopularSettings = field(default_factory=PopularSettings)
     ranker: RankerSettings = field(default_factory=RankerSettings)
     gate: GateSettings = field(default_factory=GateSettings)
+    spark: SparkSettings = field(default_factory=SparkSettings)
 
     @classmethod
     def read(cls, path: Path | None) -> "TrainingSettings":

@@ -54,8 +54,12 @@ def horizon_of(data: TrainingData, days: int = 0) -> int:
     """
     if days:
         return days
-    span = data.last_day + 1 - data.first_day
-    return int(np.clip(span // 4, SHORTEST, LONGEST))
+    return horizon_within(data.first_day, data.last_day)
+
+
+def horizon_within(first_day: int, last_day: int) -> int:
+    """The same of a shop by its first and last day."""
+    return int(np.clip((last_day + 1 - first_day) // 4, SHORTEST, LONGEST))
 
 
 def label_days(data: TrainingData, horizon: int) -> int:

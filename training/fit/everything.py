@@ -20,6 +20,8 @@ from training.fit.sources import (
 from training.fit.statistics import fit_statistics, habits_of
 from training.settings import TrainingSettings
 
+# Sources as of one day: `fit_sources`, or one that remembers what it fitted, or that fits elsewhere.
+Fit = Callable[[TrainingData, TrainingSettings, int, Collection[str]], Recommender]
 # How each source is fitted, from the past and the section of settings that has its name.
 FITS: Mapping[str, Callable[[Past, Any], Source]] = {
     "repeat": fit_repeat,

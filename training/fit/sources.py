@@ -1,6 +1,7 @@
 """Fits the sources that count what was bought: repeat, customers, neighbours, categories, popular."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,13 +11,14 @@ from models.habits import LASTING, LONG, SHORT, Habits
 from models.ranking import contains, keys, positions, rank
 from models.sources.categories import Categories, CategorySettings
 from models.sources.customers import Customers, CustomerSettings, taste
+from models.sources.item_table import ItemTable
 from models.sources.neighbours import Neighbours, NeighbourSettings
 from models.sources.popular import Popular, PopularSettings
 from models.sources.repeat import Repeat, RepeatSettings
-from models.sparse import row_numbers, stored_where, unit_rows, with_values
+from models.sparse import Rows, row_numbers, stored_where, unit_rows, with_values
 from models.statistics import Statistics
 from models.tops import top_of_rows
-from training.data import TrainingData
+from training.data import PurchaseLines, TrainingData
 from training.fit.cooccurrence import related_items
 
 HALF_LIVES = (7.0, 15.0, 30.0, 60.0, 120.0, 240.0)
@@ -60,15 +62,27 @@ def fit_popular(past: Past, settings: PopularSettings) -> Popular:
     """Customers (and guest orders) that bought each item, each counted by its newest purchase; and first-time
     buyers.
     """
-    lines = past.data.lines
+    statistics = past.statistics
+    half_life = popular_half_life(settings, statistics.horizon)
+    sales = newest_sales(past.data.lines, len(past.data.customers), statistics.today, half_life, statistics.n_items)
+    return Popular.of(sales.astype(np.float32), statistics.newcomers_lately, settings.proposed)
+
+
+def popular_half_life(settings: PopularSettings, horizon: int) -> float:
+    """Days after which a sale counts half."""
+    return settings.half_life_days or horizon / 2
+
+
+def newest_sales(
+    lines: PurchaseLines, n_customers: int, today: int, half_life: float, n_items: int
+) -> NDArray[np.float64]:
+    """Per item, its buyers decayed by their newest purchase; adds up over parts of the shop."""
     # A guest order stands for one customer of its own.
-    holder = np.where(lines.customer >= 0, lines.customer, len(past.data.customers) + lines.order)
+    holder = np.where(lines.customer >= 0, lines.customer, n_customers + lines.order.astype(np.int64))
     by_age = np.lexsort((-lines.day, lines.item, holder))
     newest = by_age[positions(keys(holder[by_age], lines.item[by_age])) == 0]
-    half_life = settings.half_life_days or past.statistics.horizon / 2
-    weight = np.exp2(-(past.statistics.today - lines.day[newest]) / half_life)
-    sales = np.bincount(lines.item[newest], weight, minlength=len(past.data.catalogue))
-    return Popular.of(sales.astype(np.float32), past.statistics.newcomers_lately, settings.proposed)
+    weight = np.exp2(-(today - lines.day[newest]) / half_life)
+    return np.bincount(lines.item[newest], weight, minlength=n_items).astype(np.float64)
 
 
 def fit_categories(past: Past, settings: CategorySettings) -> Categories:
@@ -109,23 +123,45 @@ def fit_customers(past: Past, settings: CustomerSettings) -> Customers:
 
 def fit_neighbours(past: Past, settings: NeighbourSettings) -> Neighbours:
     """Items alike in who buys them, among the head: degree-normalised co-purchase over the customers' lasting items."""
-    habits, statistics = past.habits, past.statistics
-    n_items = habits.n_items
-    order = np.lexsort((np.arange(n_items), -statistics.buyers, -statistics.popularity[LONG]))
-    head = np.zeros(n_items, np.bool_)
-    head[order[: settings.head]] = True
-    head &= statistics.buyers >= settings.buyers
-    lasting = habits.matrix(np.log1p(habits.counts[LASTING]))
-    bought = top_of_rows(stored_where(lasting, head[lasting.indices]), settings.history)
-    degree = np.bincount(bought.indices, minlength=n_items)
-    weight = (1 / np.sqrt(1 + degree)).astype(np.float32)
+    head = neighbour_head(past.statistics, settings)
+    bought = lasting_items(past.habits, head, settings.history)
+    weight = degree_weight(np.bincount(bought.indices, minlength=len(head)))
     length = 1 / np.sqrt(1 + np.diff(bought.indptr))
     scaled = with_values(bought, bought.data * weight[bought.indices] * length[row_numbers(bought)])
 
     def weigh(_: NDArray[np.int64], other: NDArray[np.int32], together: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Another full division by the other's root degree would make this a cosine; half keeps what sells in sight.
-        kept = np.where(together >= 1e-4, together / np.sqrt(weight[other]), 0)
-        return kept.astype(np.float32)
+        return neighbour_weight(together, weight[other])
 
-    table = related_items(scaled, weigh, settings.neighbours)
+    return neighbours_of(related_items(scaled, weigh, settings.neighbours), weight, head)
+
+
+def neighbour_head(statistics: Statistics, settings: NeighbourSettings) -> NDArray[np.bool_]:
+    """The items that are related: the best sellers that enough customers bought; a mask of n_items."""
+    n_items = statistics.n_items
+    order = np.lexsort((np.arange(n_items), -statistics.buyers, -statistics.popularity[LONG]))
+    head = np.zeros(n_items, np.bool_)
+    head[order[: settings.head]] = True
+    return head & (statistics.buyers >= settings.buyers)
+
+
+def lasting_items(habits: Habits, head: NDArray[np.bool_], history: int) -> "Rows[Any]":
+    """Customers × items: the `history` items of the head that each customer bought most, over a long memory, damped."""
+    lasting = habits.matrix(np.log1p(habits.counts[LASTING]))
+    return top_of_rows(stored_where(lasting, head[lasting.indices]), history)
+
+
+def degree_weight(degree: NDArray[Any]) -> NDArray[np.float32]:
+    """What a purchase of an item says that so many customers hold."""
+    return np.asarray(1 / np.sqrt(1 + degree), np.float32)
+
+
+def neighbour_weight(together: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How strongly an item is related to another one of this `weight`."""
+    # Another full division by the other's root degree would make this a cosine; half keeps what sells in sight.
+    kept = np.where(together >= 1e-4, together / np.sqrt(weight), 0)
+    return np.asarray(kept, np.float32)
+
+
+def neighbours_of(table: ItemTable, weight: NDArray[np.float32], head: NDArray[np.bool_]) -> Neighbours:
+    """The source over a finished table."""
     return Neighbours(table, table.transposed(), np.where(head, weight, 0).astype(np.float32))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 import duckdb
 import ibis
@@ -18,6 +19,16 @@ from models.errors import InputError, RecsvcError
 # As the system's messages have it, and DuckDB hands them on.
 DISK_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 DATABASE_FILE = "input.duckdb"
+
+
+class Tables(Protocol):
+    """What rows are checked and netted with: an Ibis backend, or what stands for one (training.spark.tables)."""
+
+    def create_table(self, name: str, obj: ir.Table) -> Any:
+        """Compute the expression once; returns the table."""
+
+    def create_view(self, name: str, obj: ir.Table) -> Any:
+        """Give the expression a name; returns the view."""
 
 
 @contextmanager

@@ -1,15 +1,17 @@
 """From checked rows to order lines: codes for ids, duplicates once, returns taken back."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
 
-from training.input.engine import count_of
+from training.input.engine import Tables, count_of
 
 SMALLEST_QUANTITY = 1e-6
 KEYS = ("order", "item")
+# (engine, name of the table to make, rows, column to add, columns that order them) -> the rows, numbered from 0 (int32)
+Numbering = Callable[[Tables, str, ir.Table, str, Sequence[str]], ir.Table]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,16 @@ class NettedLines:
     currencies: int
 
 
-def net_lines(engine: Backend, rows: ir.Table, feed_items: ir.Table | None) -> NettedLines:
+def by_window(engine: Tables, name: str, rows: ir.Table, column: str, order_by: Sequence[str]) -> ir.Table:
+    """Numbers rows by a window over all of them: for one machine."""
+    number = ibis.row_number().over(order_by=[rows[key] for key in order_by]).cast("int32")
+    table: ir.Table = engine.create_table(name, rows.mutate(**{column: number}).order_by(column))
+    return table
+
+
+def net_lines(
+    engine: Tables, rows: ir.Table, feed_items: ir.Table | None, number: Numbering = by_window
+) -> NettedLines:
     """Net the rows, all of them purchases or returns; `feed_items` has the column id of items that a feed adds.
 
     Rows have: space (orders of one space share their ids), customer, order, line, item (text; all but item may be
@@ -46,9 +57,10 @@ def net_lines(engine: Backend, rows: ir.Table, feed_items: ir.Table | None) -> N
     ids = rows.select(id=rows.item).distinct()
     if feed_items is not None:
         ids = ids.union(feed_items.select("id"), distinct=True)
-    items = _codes(engine, "items", ids)
-    customers = _codes(engine, "customers", rows.filter(rows.customer.notnull()).select(id=rows.customer).distinct())
-    coded, orders = _coded(engine, rows, customers, items)
+    items = number(engine, "items", ids, "code", ["id"]).select("code", "id")
+    customer_ids = rows.filter(rows.customer.notnull()).select(id=rows.customer).distinct()
+    customers = number(engine, "customers", customer_ids, "code", ["id"]).select("code", "id")
+    coded, orders = _coded(engine, rows, customers, items, number)
     unique = _unique(engine, coded)
     duplicates = count_of(coded) - count_of(unique)
     lines = _sums(engine, "bought", unique.filter(~unique.is_return))
@@ -81,13 +93,9 @@ def _main_currency(rows: ir.Table) -> tuple[str | None, int]:
     return (found[0]["currency"] if found else None), len(found)
 
 
-def _codes(engine: Backend, name: str, ids: ir.Table) -> ir.Table:
-    """code (int32, from 0) and id, ascending together."""
-    code = ibis.row_number().over(order_by=ids.id).cast("int32")
-    return engine.create_table(name, ids.select(code=code, id=ids.id).order_by("code"))
-
-
-def _coded(engine: Backend, rows: ir.Table, customers: ir.Table, items: ir.Table) -> tuple[ir.Table, ir.Table]:
+def _coded(
+    engine: Tables, rows: ir.Table, customers: ir.Table, items: ir.Table, number: Numbering
+) -> tuple[ir.Table, ir.Table]:
     """Rows with codes for ids, and the orders with their first day. Orders are numbered by first time, then id."""
     rows = (
         rows.join(items, rows.item == items.id)
@@ -113,20 +121,15 @@ def _coded(engine: Backend, rows: ir.Table, customers: ir.Table, items: ir.Table
     key = ["space", "order_id", "customer", "order_day"]
     bought = ibis.ifelse(numbered.is_return, ibis.null("timestamp"), numbered.time)
     orders = numbered.group_by(key).agg(first=ibis.coalesce(bought.min(), numbered.time.min()))
-    orders = engine.create_table(
-        "orders",
-        orders.mutate(
-            order=ibis.row_number().over(order_by=["first", "order_id", "customer", "space"]).cast("int32"),
-            day=(orders["first"].epoch_seconds() // 86_400).cast("int32"),
-        ),
-    )
+    orders = orders.mutate(day=(orders["first"].epoch_seconds() // 86_400).cast("int32"))
+    orders = number(engine, "orders", orders, "order", ["first", "order_id", "customer", "space"])
     coded = numbered.join(orders, key).select(
         "order", "customer", "item", "line", "quantity", "price", "time", "is_return", "place"
     )
     return engine.create_table("coded", coded), orders.select("order", "day")
 
 
-def _unique(engine: Backend, coded: ir.Table) -> ir.Table:
+def _unique(engine: Tables, coded: ir.Table) -> ir.Table:
     """Each line once: by (order, line id, type), the row read last; without a line id, rows equal in everything."""
     columns = ["order", "customer", "item", "quantity", "price", "time", "is_return"]
     plain = coded.filter(coded.line.isnull()).select(columns).distinct()
@@ -138,7 +141,7 @@ def _unique(engine: Backend, coded: ir.Table) -> ir.Table:
     return engine.create_table("unique", plain.union(kept))
 
 
-def _sums(engine: Backend, name: str, rows: ir.Table) -> ir.Table:
+def _sums(engine: Tables, name: str, rows: ir.Table) -> ir.Table:
     """One row an (order, item): its customer, quantity, mean price by quantity of the rows with a price, first time."""
     priced = rows.price.notnull().ifelse(rows.quantity, 0.0)
     sums = rows.group_by(KEYS).agg(
@@ -150,7 +153,7 @@ def _sums(engine: Backend, name: str, rows: ir.Table) -> ir.Table:
     return engine.create_table(name, sums)
 
 
-def _take_back(engine: Backend, bought: ir.Table, returned: ir.Table) -> tuple[ir.Table, float, float]:
+def _take_back(engine: Tables, bought: ir.Table, returned: ir.Table) -> tuple[ir.Table, float, float]:
     """Lines net of returns, the units taken back, and the units for which no purchase was found.
 
     A return takes from the same item of the same order; what is left takes from the customer's latest earlier

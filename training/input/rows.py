@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
 
 from models.strings import LONGEST_ID
 from training.input.cells import number_of, text_of, time_of
+from training.input.engine import Tables
 from training.input.readers import FILE, KEPT_CHARACTERS, ROW
 
 LARGEST_QUANTITY = 1e7
@@ -48,7 +48,7 @@ def _character(code: int) -> str:  # type: ignore[empty-body]
 
 
 def check_rows(
-    engine: Backend, name: str, rows: RawRows, *, source: str, now: datetime, until: datetime | None
+    engine: Tables, name: str, rows: RawRows, *, source: str, now: datetime, until: datetime | None
 ) -> ir.Table:
     """A table `name` of all rows with typed values, or with a `reason` why unreadable, or a `skip` why not counted.
 

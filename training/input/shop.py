@@ -98,7 +98,7 @@ def read_shop(
     lines, kept_items = _compact(lines, "item", items["in_feed"].to_numpy(zero_copy_only=False))
     kept = np.zeros(len(items), bool)
     kept[kept_items] = True
-    _stop_if_too_few(lines, len(kept_customers), int(bought.sum()), (*staged.rejected, *staged.skipped))
+    stop_if_too_few(len(lines), len(kept_customers), int(bought.sum()), (*staged.rejected, *staged.skipped))
     outside, unsold = items_outside(items, bought) if feed else (None, None)
     index = IdIndex.of([customer_ids[code] for code in kept_customers])
     data = TrainingData(customers=index, catalogue=build_catalogue(items.filter(pa.array(kept))), lines=lines)
@@ -118,13 +118,13 @@ def read_shop(
         customers=len(kept_customers),
         orders=int(lines.order.max()) + 1,
         items_bought=int(bought.sum()),
-        first_day=_day(data.first_day),
-        last_day=_day(data.last_day),
+        first_day=day_of(data.first_day),
+        last_day=day_of(data.last_day),
         currency=netted.currency,
         bought_not_in_catalogue=outside,
         never_bought=unsold,
         products=feed.report if feed else None,
-        warnings=staged.warnings + _warnings(netted, outside, int(bought.sum())),
+        warnings=staged.warnings + input_warnings(netted, outside, int(bought.sum())),
         live_seq=staged.live_seq,
     )
     return Shop(data=data, report=report)
@@ -140,7 +140,8 @@ def _own_products(engine: Backend, sources: Sequence[PurchaseSource], rows: ir.T
     return None
 
 
-def _warnings(netted: NettedLines, outside: Finding | None, n_bought: int) -> tuple[str, ...]:
+def input_warnings(netted: NettedLines, outside: Finding | None, n_bought: int) -> tuple[str, ...]:
+    """What looks wrong with purchases that can be read."""
     warnings = []
     if netted.currencies > 1:
         warnings.append(
@@ -154,7 +155,8 @@ def _warnings(netted: NettedLines, outside: Finding | None, n_bought: int) -> tu
     return tuple(warnings)
 
 
-def _day(day: int) -> str:
+def day_of(day: int) -> str:
+    """ISO date of a day counted from 1970-01-01."""
     return (EPOCH + timedelta(days=day)).isoformat()
 
 
@@ -167,8 +169,9 @@ def _newest(lines: PurchaseLines, limit: int) -> tuple[PurchaseLines, int]:
     return (lines, 0) if kept.all() else (lines.where(kept), int(len(lines) - kept.sum()))
 
 
-def _stop_if_too_few(lines: PurchaseLines, n_customers: int, n_items: int, lost: Sequence[Finding]) -> None:
-    if not len(lines):
+def stop_if_too_few(n_lines: int, n_customers: int, n_items: int, lost: Sequence[Finding]) -> None:
+    """Raises InputError, with the reason, where there is nothing to learn from."""
+    if not n_lines:
         reasons = "; ".join(f"{finding.count:,} × {finding.reason}" for finding in lost[:5])
         raise InputError(f"no purchase is left to learn from: {reasons or 'returns take all of them back'}")
     if n_customers == 0:

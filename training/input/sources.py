@@ -9,6 +9,8 @@ from types import MappingProxyType
 CANONICAL = (
     "customer_id", "order_id", "line_id", "item_id", "quantity", "unit_price", "timestamp", "type", "currency",
 )  # fmt: skip
+# Files by URL: with --engine spark.
+STORAGE_SCHEMES = ("file", "s3", "s3a", "gs", "abfs", "abfss", "hdfs")
 DATABASE_URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+_.]*://")
 
 
@@ -27,8 +29,13 @@ class PurchaseSource:
     until: datetime | None = None
 
     @property
+    def is_url(self) -> bool:
+        """Whether the location names files by URL."""
+        return self.location.partition("://")[0].lower() in STORAGE_SCHEMES and "://" in self.location
+
+    @property
     def is_database(self) -> bool:
-        return DATABASE_URL.match(self.location) is not None
+        return not self.is_url and DATABASE_URL.match(self.location) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,14 +99,14 @@ def stage_sources(
     rejects = collect_rejects(engine, readings)
     write_rejects(engine, rejects, rejects_path)
     rejected = findings(rejects)
-    _stop_if_too_many(rejected, rows_read, settings.max_rejected_share, rejects_path)
+    stop_if_too_many(rejected, rows_read, settings.max_rejected_share, rejects_path)
     rows, passed_over[IN_FILES] = _once(readings)
     return StagedRows(
         rows=rows,
         sources=tuple(reports),
         rows_read=rows_read,
         rejected=rejected,
-        skipped=_skipped(_union(reading.checked.select("skip") for reading in readings), passed_over),
+        skipped=skipped_of(union_of(reading.checked.select("skip") for reading in readings), passed_over),
         warnings=tuple(warnings),
         live_seq=live_seq,
     )
@@ -141,6 +141,10 @@ def _files_of(source: PurchaseSource, export: Path) -> list[InputFile]:
         assert source.query is not None
         export_query(source.location, source.query, export)
         return [look_at(export)]
+    if source.is_url:
+        raise InputError(
+            f"{source.location}: files are read by URL with --engine spark; give a path, or copy them here"
+        )
     location = (
         complete_journey.data_file(source.location, "transactions") if source.format == "complete-journey" else None
     )
@@ -160,16 +164,17 @@ def _once(readings: Sequence[ReadFiles]) -> tuple[ir.Table, int]:
     of_files = [rows for kind, rows in counting if kind != LIVE]
     of_live = [rows for kind, rows in counting if kind == LIVE]
     if not (of_files and of_live):
-        return _union(rows for _, rows in counting), 0
-    fresh, known = once(_union(of_files), _union(of_live))
-    return _union([*of_files, fresh]), count_of(known)
+        return union_of(rows for _, rows in counting), 0
+    fresh, known = once(union_of(of_files), union_of(of_live))
+    return union_of([*of_files, fresh]), count_of(known)
 
 
 def _place(files: Sequence[InputFile]) -> str:
     return str(files[0].path) + (f" and {len(files) - 1} files like it" if len(files) > 1 else "")
 
 
-def _stop_if_too_many(rejected: Sequence[Finding], rows_read: int, allowed: float, rejects_path: Path) -> None:
+def stop_if_too_many(rejected: Sequence[Finding], rows_read: int, allowed: float, rejects_path: Path) -> None:
+    """Raises InputError, with the reasons, where more than the `allowed` share of the rows cannot be read."""
     count = sum(finding.count for finding in rejected)
     if count <= allowed * rows_read:
         return
@@ -190,11 +195,13 @@ def _counting(reading: ReadFiles, number: int) -> ir.Table:
     return placed.filter(placed.reason.isnull() & placed.skip.isnull()).drop("reason", "skip", "value", "raw")
 
 
-def _union(tables: Iterable[ir.Table]) -> ir.Table:
+def union_of(tables: Iterable[ir.Table]) -> ir.Table:
+    """All rows of all tables."""
     return reduce(lambda first, second: first.union(second), tables)
 
 
-def _skipped(skips: ir.Table, passed_over: Mapping[str, int]) -> tuple[Finding, ...]:
+def skipped_of(skips: ir.Table, passed_over: Mapping[str, int]) -> tuple[Finding, ...]:
+    """How many rows were left out, by reason: those of the column `skip`, and those that never became rows."""
     counts = skips.filter(skips.skip.notnull()).group_by("skip").agg(n=ibis._.count()).to_pyarrow().to_pylist()
     total = Counter(passed_over) + Counter({row["skip"]: row["n"] for row in counts})
     return tuple(
