@@ -69,7 +69,8 @@ def test_postgresql(read: Read, postgres_url: str) -> None:
     [
         ("sqlite:///missing.db", "missing.db: no such file"),
         ("oracel://scott:tiger@host/db", "oracel://scott:***@host/db: no database of this kind is known"),
-        ("s3://bucket/file.csv", "no database of this kind is known"),
+        ("ftp://host/file.csv", "no database of this kind is known"),
+        ("s3://bucket/file.csv", "a query needs a database URL"),
         ("mysql://shop:secret@127.0.0.1/shop", "mysql://shop:***@127.0.0.1/shop: the driver MySQLdb is not installed"),
         ("postgresql://shop:secret@127.0.0.1:1/shop", "postgresql://shop:***@127.0.0.1:1/shop: "),
     ],
