@@ -20,7 +20,7 @@ from typing import TypeVar
 from models.bundle import MANIFEST, Bundle, Manifest, open_bundle, read_manifest, sync_directory, write_replacing
 from models.depot import REGISTRY, Depot, open_depot
 from models.erased import ERASED, SHARED, with_customer
-from models.errors import BundleError, RefusedError, UnreachableError
+from models.errors import BundleError, RecsvcError, RefusedError, UnreachableError
 from models.pointer import Pointer
 from models.registry import UNDOING, VERSION, Publication, Registry, one_of, published_before, superfluous
 from models.remote_bundles import RemoteBundles
@@ -131,7 +131,7 @@ class RemoteRegistry(Registry):
         return any(known.startswith(version) for known in self.copies.versions())
 
     def add(self, version: str) -> None:
-        """Upload a version that was sealed here."""
+        """Upload a version that was sealed here, and remove copies that nobody needs any more (`evict`)."""
         path = self.copies.path(version)
         try:
             self.remote.upload(path)
@@ -139,6 +139,8 @@ class RemoteRegistry(Registry):
             raise UnreachableError(
                 f"{error}; the model is kept in {path}: `recsvc models publish {path.name}` uploads it"
             ) from None
+        with contextlib.suppress(RecsvcError):  # it is uploaded: the rest can wait
+            self.evict(wanted=[path.name])
 
     def publish(self, version: str, *, why: str, now: datetime) -> str:
         """Make a version current, uploaded first where only this machine has it; returns its full name.
@@ -190,6 +192,7 @@ class RemoteRegistry(Registry):
         gone = self._change(mark)
         for version in [*gone, *self.remote.stranded(versions)]:
             self.remote.remove(version)
+        self.evict()
         return gone
 
     def evict(self, wanted: Iterable[str] = ()) -> list[str]:

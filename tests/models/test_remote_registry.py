@@ -116,6 +116,20 @@ def test_copies_that_nobody_needs_are_removed(shared: Fleet, monkeypatch: pytest
     assert server.copies.versions() == [versions[1], versions[2], own]
 
 
+def test_a_trainer_keeps_no_copy_of_every_model_that_it_made(shared: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = shared.seal(4)
+    trainer = remote(shared, "trainer")
+    trainer.publish(versions[1], why="trained", now=NOW)
+    monkeypatch.setattr("models.remote_registry.IN_USE", -1.0)
+    new = seal(trainer.store, 9.0, NOW + timedelta(days=1)).version
+    trainer.add(new)
+    assert trainer.copies.versions() == [versions[1], new]
+    assert trainer.versions() == [*versions, new]
+    assert remote(shared).prune(1) == [versions[0], versions[2], versions[3]]
+    assert trainer.prune(1) == []
+    assert trainer.copies.versions() == [versions[1]]
+
+
 def test_a_slow_process_does_not_put_an_older_model_back(shared: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = shared.seal(2)
     quick, slow = remote(shared), remote(shared)
