@@ -57,6 +57,12 @@ class Habits:
         """Decayed purchases of each pair, one array for each of MEMORIES."""
         return tuple(self.decayed(memory * self.horizon) for memory in MEMORIES)
 
+    def count(self, memory: int) -> Floats:
+        """One of `counts`, for who needs no other."""
+        if "counts" in self.__dict__:
+            return self.counts[memory]
+        return self.decayed(MEMORIES[memory] * self.horizon)
+
     @cached_property
     def _days(self) -> NDArray[np.int64]:
         # Distinct (row, day) of purchase: a customer's shopping days.

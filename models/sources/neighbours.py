@@ -61,12 +61,14 @@ class Neighbours(Source):
         habits = queries.habits
         items = np.bincount(habits.pairs.row, minlength=len(queries)).astype(np.float32)
         length = np.float32(1) / np.sqrt(1 + items)
-        said = np.log1p(habits.counts[LASTING]) * self.weight[habits.pairs.item] * length[habits.pairs.row]
+        said = np.log1p(habits.count(LASTING)) * self.weight[habits.pairs.item] * length[habits.pairs.row]
         return said.astype(np.float32)
 
     def carriers(self, queries: Queries, row: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int32]:
         """For each (row, item) the bought item that adds most to its score, −1 where none adds LEAST_SHARE of it."""
         pairs = queries.pairs
+        if len(queries) == 1:
+            return self.reverse.carriers_of_one(item, pairs.item, self.lasting(queries), LEAST_SHARE)
         return self.reverse.carriers(row, item, pairs.row, pairs.item, self.lasting(queries), LEAST_SHARE)
 
     def shares(self, queries: Queries, row: int, item: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

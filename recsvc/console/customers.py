@@ -23,7 +23,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
     def answer_of(customer_id: str, scenario: str, engine: Engine) -> Answer:
         query = Query(customer_id=customer_id, scenario=scenario, n=N, locale=desk.visitor().words.locale)
         # The header that `/recommend` sets while live events are unavailable would say nothing here.
-        return engine.recommend(as_it_is_now(query, None, engine, service), now=service.clock())
+        return engine.recommend(as_it_is_now(query, None, engine, request, service), now=service.clock())
 
     @routes.get("/customers")
     def customers() -> Response:

@@ -57,7 +57,7 @@ def add_to(routes: Blueprint, desk: Desk) -> None:
         items = about if placement.scenario in ABOUT_ITEMS else ()
         fields = shaped(AS_IT_IS, "", placement)
         query = Query(customer_id=customer_id, items=items, locale=desk.visitor().words.locale, **fields)
-        return engine.recommend(as_it_is_now(query, None, engine, service), now=service.clock())
+        return engine.recommend(as_it_is_now(query, None, engine, request, service), now=service.clock())
 
     def beside(live: Placement, tried: Placement, customer_id: str, engine: Engine) -> Beside:
         about = engine.last_bought(customer_id)[:LAST_BOUGHT]

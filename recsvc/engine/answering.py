@@ -31,14 +31,16 @@ from recsvc.engine.filling import fill_up
 from recsvc.engine.inside import Inside
 from recsvc.engine.kept import KeptAnswers
 from recsvc.engine.lenses import Lens, Lenses
+from recsvc.engine.look_up import Found, LookUp
 from recsvc.engine.past import Past, newest_orders, past_of
 from recsvc.engine.products import MOST_KEPT, MOST_KEPT_IN_BULK, Products
 from recsvc.engine.query import Answer, Query
 from recsvc.engine.rules import Rules, rules_at
 from recsvc.engine.shaping import Shape
-from recsvc.engine.sieve import Sieve, first_variants
+from recsvc.engine.sieve import Sieve
 from recsvc.engine.stream import INSTEAD, OWN, PINNED, POPULAR, Lists, Stream
 from recsvc.engine.wording import answered_items
+from recsvc.i18n import translator
 
 BLOCK, BLOCK_IN_BULK = 64, 512  # queries answered at once
 NO_WISHES = Query()
@@ -73,7 +75,8 @@ class Engine:
         self._group = variants.code if variants.values else None
         self._asked = Inside(customers, catalogue.items, recommender, self._group)
         self._cached_rules: Rules | None = None
-        self._kept = KeptAnswers(customers, catalogue)
+        self.looked_up = LookUp(stored, recommender, self._products, self._group)
+        self._kept = KeptAnswers(catalogue)
         self.rankings = 0  # queries that no stored list could answer, for the metrics
 
     @classmethod
@@ -111,29 +114,34 @@ class Engine:
 
     def recommend(self, query: Query, *, now: datetime) -> Answer:
         """One answer; the same as `recommend_many` gives for it."""
-        place = self._kept.place_of(query)
-        if place is None:
+        if not query.of_the_list:
             return self._answer_block([query], now)[0]
-        answer = self._kept.at(place, query, now)
-        if answer is None:
-            answer = self._from_stored(place[0], query, now) or self._answer_block([query], now)[0]
-            answer = self._kept.keep(place, answer)
-        return answer
+        found = self.look_up(query, now=now)
+        if found is not None:
+            return self.worded(query, found, now=now)
+        if query.exclude:
+            return self._answer_block([query], now)[0]
+        # Who asks is looked up anew, so that a customer who is forgotten meanwhile is unknown at once.
+        place = self._customer(query), query.scenario, query.n, query.locale
+        return self._kept.at(place, query, now) or self._kept.keep(place, self._answer_block([query], now)[0])
 
-    def _from_stored(self, customer: int, query: Query, now: datetime) -> Answer | None:
-        """What `_answer_block` gives for a plain question whose customer's stored list suffices; else None."""
-        if customer < 0 or query.scenario not in self.stored:
+    def look_up(self, query: Query, *, now: datetime) -> Found | None:
+        """The customer's stored list, where it answers the question; None where more is asked or it is too short."""
+        if query.customer_id is None or not query.of_the_list:
             return None
-        found = self.stored[query.scenario].of_one(customer)
-        fit = self._rules(now).allowed[found.scored.item]
-        if self._group is not None:
-            fit[fit] = first_variants(found.scored.row[fit], self._group[found.scored.item[fit]])
-        best = np.flatnonzero(fit)[: query.n]
-        if len(best) < query.n:
-            return None
-        queries = self.recommender.queries(np.array([customer]))
-        lists = Lists(queries, Stream.of(found.where(best), OWN), np.zeros(0, np.int64))
-        return self._worded([query], lists, now)[0]
+        find = self.catalogue.items.find
+        excluded = {find(item) for item in query.exclude} if query.exclude else ()
+        return self.looked_up.find(
+            query.scenario, self._customer(query), query.n, excluded, self._rules(now), now.timestamp()
+        )
+
+    def worded(self, query: Query, found: Found, *, now: datetime) -> Answer:
+        """A list that was looked up, as the answer to its question."""
+        items = self.looked_up.answered(found, translator(query.locale), now.timestamp())
+        return Answer(query=query, model_version=self.version, fallback=None, items=items)
+
+    def _customer(self, query: Query) -> int:
+        return -1 if query.customer_id is None else self.customers.find(query.customer_id)
 
     def recommend_many(self, queries: Iterable[Query], *, now: datetime) -> Iterator[Answer]:
         """Answers in the order of the queries, computed block by block."""

@@ -1,4 +1,5 @@
-"""Answers to plain questions, kept while nothing that they depend on can change: the same page asks again and again."""
+"""Answers that no stored list gives, kept while nothing that they depend on can change: the same page asks again and
+again."""
 
 from bisect import bisect_right
 from dataclasses import replace
@@ -8,35 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalogue import ALWAYS, NEVER, Catalogue
-from models.strings import IdIndex
 from recsvc.engine.query import Answer, Query
 from recsvc.engine.rules import rules_at
 
 # An answer takes about 6 KB beside its products, which are kept elsewhere; a worker's memory stays small.
-MOST_KEPT = 3_000
+MOST_KEPT = 1_000
 Place = tuple[int, str, int, str]
 
 
 class KeptAnswers:
     """By customer, scenario, length and language, until an item comes, goes, or its sale begins or ends."""
 
-    def __init__(self, customers: IdIndex, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         times = catalogue.times
         self._rules = _moments(times["available_from"], times["expires"])
         self._sales = _moments(times["sale_from"], times["sale_until"])
-        self._customers = customers
         self._period = (0, 0)
         self._answers: dict[Place, Answer] = {}
-
-    def place_of(self, query: Query) -> Place | None:
-        """Where the answer to a plain question is kept; None for one that says more than who asks for which list.
-
-        Who asks is looked up anew, so that a customer who is forgotten meanwhile is unknown at once.
-        """
-        if not query.plain:
-            return None
-        customer = -1 if query.customer_id is None else self._customers.find(query.customer_id)
-        return customer, query.scenario, query.n, query.locale
 
     def at(self, place: Place, query: Query, now: datetime) -> Answer | None:
         """What was kept there and still holds, as an answer to `query`."""

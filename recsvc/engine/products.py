@@ -1,5 +1,6 @@
 """The catalogue's items as `Product`s: lists name the same few thousand again and again."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ class Products:
         self._catalogue = catalogue
         self._most = most
         self._kept: dict[int, Product] = {}
+        times = catalogue.times
+        self._sales = times["sale_from"].data, times["sale_until"].data, catalogue.numbers["sale_price"].data
         self._has_sales = bool(np.isfinite(catalogue.numbers["sale_price"]).any())
 
     def take(self, items: NDArray[Any], now: float) -> list[Product]:
@@ -29,6 +32,19 @@ class Products:
             keys += (times["sale_from"][items] <= now) & (now < times["sale_until"][items]) & ~np.isnan(price)
         kept = self._kept
         return [kept.get(key) or self._made(key, now) for key in keys.tolist()]
+
+    def take_few(self, items: Sequence[int], now: float) -> list[Product]:
+        """The same for a list, in Python alone."""
+        kept = self._kept
+        keys = [2 * item + sale for item, sale in zip(items, self.on_sale(items, now), strict=True)]
+        return [kept.get(key) or self._made(key, now) for key in keys]
+
+    def on_sale(self, items: Sequence[int], now: float) -> list[bool]:
+        """Which of the items have a sale that runs at `now`."""
+        if not self._has_sales:
+            return [False] * len(items)
+        since, until, price = self._sales
+        return [since[item] <= now < until[item] and price[item] == price[item] for item in items]
 
     def _made(self, key: int, now: float) -> Product:
         product = self._kept.get(key)

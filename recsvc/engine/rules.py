@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,17 @@ def rules_at(now: datetime) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """What may be shown in one minute, which began at `since` (seconds since 1970): a mask of items, and the popular
-    ones among them, best first."""
+    """What may be shown in one minute, which began at `since` (seconds since 1970): a mask of items, and the
+    popular ones among them, best first."""
 
     since: int
     allowed: NDArray[np.bool_]
     popular: NDArray[np.int32]
+
+    @cached_property
+    def shown(self) -> memoryview:
+        """The mask as a memoryview, of which one item is read in a third of numpy's time."""
+        return self.allowed.data
 
     @classmethod
     def of(cls, catalogue: Catalogue, by_sales: NDArray[np.int32], since: int) -> "Rules":

@@ -14,7 +14,7 @@ from models.scenarios import SOURCES
 from models.sources.protocol import Queries
 from recsvc.engine.products import Products
 from recsvc.engine.query import AnsweredItem
-from recsvc.i18n import translator
+from recsvc.i18n import Translator, translator
 from recsvc.reasons import reason_text
 
 KINDS = {
@@ -28,6 +28,7 @@ KINDS = {
     "popular": "popular",
     "pinned": "pinned",
 }
+KIND_OF = tuple(KINDS[source] for source in SOURCES)
 # Orders with an item from which on its customer buys it "regularly".
 REGULARLY = 3
 
@@ -71,15 +72,25 @@ def reasons(
     sentences = []
     columns = scored.row.tolist(), lists.source.tolist(), times.tolist()
     for at, (row, source, orders) in enumerate(zip(*columns, strict=True)):
-        kind, title = KINDS[SOURCES[source]], titles.get(at)
-        if orders:
-            kind = "again" if orders >= REGULARLY else "before"
-        elif kind == "popular_category":
-            title = listed[at].product_type or None
-        elif kind == "bought" and (looked_at[at] or (title is None and not buyers[row])):
-            kind = "looked_at"
-        sentences.append(reason_text(kind, title=title, translator=translators[row]))
+        title = titles.get(at)
+        looked = looked_at[at] or (title is None and not buyers[row])
+        sentences.append(sentence(source, orders, title, listed[at], translators[row], looked_at=looked))
     return sentences
+
+
+def sentence(
+    source: int, orders: int, title: str | None, product: Product, words: Translator, *, looked_at: bool
+) -> str:
+    """Why an item is in the list of somebody who has it in so many `orders`; `title` is of the item that carried it,
+    which was bought, or only `looked_at`."""
+    if orders:
+        return reason_text("again" if orders >= REGULARLY else "before", title=None, translator=words)
+    kind = KIND_OF[source]
+    if kind == "popular_category":
+        title = product.product_type or None
+    elif kind == "bought" and looked_at:
+        kind = "looked_at"
+    return reason_text(kind, title=title, translator=words)
 
 
 def _not_bought(

@@ -7,8 +7,9 @@ preflight, and a beacon can have none. Other keys are refused there: addresses e
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Request, g
+from werkzeug import Request
 
+from recsvc.http.asked import asked_in
 from recsvc.http.problems import ProblemError
 from recsvc.http.service import Service
 from recsvc.keys import ApiKey, Scope, Verdict
@@ -47,15 +48,15 @@ def scope_of(request: Request, service: Service) -> Scope | None:
         )
     allowance = service.quota.take(key, request)
     if allowance is not None:
-        g.answer_headers.update(allowance.headers())
+        asked_in(request.environ).headers.update(allowance.headers())
     return key.scope
 
 
-def customer_of(token: str, service: Service) -> Verdict:
+def customer_of(token: str, request: Request, service: Service) -> Verdict:
     """Whose token a page sent, or why it is nobody's, which the answer's header `Customer-Token-Status` says, too."""
     verdict = service.tokens.read(token, service.keys.keys(), service.clock())
     service.metrics.count_token(verdict.status.value)
-    g.answer_headers[TOKEN_HEADER] = verdict.status.value
+    asked_in(request.environ).headers[TOKEN_HEADER] = verdict.status.value
     return verdict
 
 
@@ -90,14 +91,14 @@ def require_for_explanation(granted: Scope | None) -> None:
 
 
 def customer_asked_for(
-    customer_id: str | None, token: str | None, granted: Scope | None, service: Service
+    customer_id: str | None, token: str | None, granted: Scope | None, request: Request, service: Service
 ) -> str | None:
     """Whose list it is to be: the customer named, if the key reaches so far, or the one that the token stands for.
 
     None for nobody's, which is what a token that does not hold gets. Raises ProblemError: 403 where the two name
     different customers, else as `require_for_customer`.
     """
-    vouched = customer_of(token, service).customer_id if token is not None else None
+    vouched = customer_of(token, request, service).customer_id if token is not None else None
     if customer_id is None:
         return vouched
     if token is None:
@@ -119,12 +120,12 @@ def cannot_check() -> ProblemError:
 
 def presented(request: Request) -> str | None:
     """The key in the request's headers, else in its address."""
-    authorization = request.headers.get("Authorization")
+    authorization = request.environ.get("HTTP_AUTHORIZATION")
     if authorization is not None:
         kind, _, token = authorization.partition(" ")
         if kind.lower() == "bearer":
-            return token.strip()
-    key = request.headers.get("X-API-Key")
+            return str(token.strip())
+    key: str | None = request.environ.get("HTTP_X_API_KEY")
     return key if key is not None else _in_address(request)
 
 

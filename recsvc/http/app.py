@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,22 @@ from pydantic import ImportString, TypeAdapter
 
 from models.remote_registry import open_registry
 from models.scenarios import SCENARIOS
-from recsvc.console import pages as console
 from recsvc.engine import LiveEngine
 from recsvc.engine.shelf import Shelf
 from recsvc.events.live import LiveEvents
 from recsvc.experiments import LiveExperiments
 from recsvc.http import batch, contract, events, health, kpis, mails, recommend, script, unsubscribe
 from recsvc.http.cors import allow_origins
+from recsvc.http.later import Later
 from recsvc.http.metrics import Metrics
 from recsvc.http.problems import handle_problems
+from recsvc.http.quick import Quick
 from recsvc.http.quota import Quota
 from recsvc.http.schemas import LARGEST_BODY
 from recsvc.http.service import Service, utc_now
 from recsvc.http.settings import METRICS_DIRECTORY, ServeSettings
 from recsvc.http.signing import Signer, read_previous_secret, read_secret
-from recsvc.http.watching import watch_requests
+from recsvc.http.watching import name_requests, watch_requests
 from recsvc.keys import CustomerTokens, KeyRing
 from recsvc.placements import LivePlacements
 
@@ -67,18 +69,32 @@ def create_app(
         clock=clock,
     )
     app.extensions["recsvc"] = service
-    watch_requests(app, service.metrics, log=settings.access_log)
-    allow_origins(app, settings.origins)
+    finish = allow_origins(app, settings.origins)
+    app.wsgi_app = Later("/console", app.wsgi_app, partial(console_app, service))  # type: ignore[method-assign]
+    watch_requests(app, Quick(recommend.quick_routes(service), finish), service.metrics, log=settings.access_log)
     handle_problems(app)
     for resource in (recommend, batch, events, mails, unsubscribe, kpis, health, contract, script):
         routes = resource.blueprint(service)
         app.register_blueprint(routes)
         app.register_blueprint(routes, name=f"v1-{routes.name}", url_prefix="/v1")
-    app.register_blueprint(console.blueprint(service))
     for name in settings.pages:
         _function(name)(app)
     if not any(rule.rule == "/" for rule in app.url_map.iter_rules()):
         app.add_url_rule("/", "start", lambda: redirect("/docs"))
+    return app
+
+
+def console_app(service: Service) -> Flask:
+    """The console, an application of its own, so that it is loaded when somebody first looks at it."""
+    from recsvc.console import pages as console
+
+    app = Flask("recsvc-console", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
+    app.url_map.merge_slashes = False
+    app.extensions["recsvc"] = service
+    name_requests(app)
+    handle_problems(app)
+    app.register_blueprint(console.blueprint(service))
     return app
 
 

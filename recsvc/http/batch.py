@@ -96,12 +96,12 @@ def _read(number: int, text: bytes, asked: Request, engine: Engine, service: Ser
             raise bad_request(error, asked=BatchLine, in_body=True) from None
         query_id = line.query_id
         question = question_of(line, asked, service, in_body=True)
-        customer = customer_asked_for(line.customer_id, line.customer_token, Scope.SERVER, service)
+        customer = customer_asked_for(line.customer_id, line.customer_token, Scope.SERVER, asked, service)
     except ProblemError as problem:
         return Line(number, query_id, problem=problem)
     model = question.drawn.model
     of_model = service.shelf.engine(model) if model else engine
-    query = as_it_is_now(replace(question.query, customer_id=customer), question.session_id, of_model, service)
+    query = as_it_is_now(replace(question.query, customer_id=customer), question.session_id, of_model, asked, service)
     return Line(number, query_id, replace(question, query=query))
 
 
@@ -145,7 +145,7 @@ def _body(line: Line, answer: Answer | None, service: Service, now: datetime, re
         )
         return {"line": line.number, **named, **problem_body(problem, request_id)}
     answer, arms = explored(answer, line.question.drawn, line.question.query.n)
-    service.metrics.count_answer(answer)
+    service.metrics.count_listed(answer.query.scenario, answer.fallback, answer.sources)
     shown = [item.product.item_id for item in answer.items]
     signed = service.signer.sign(
         answer.model_version,

@@ -4,9 +4,12 @@ No cookie is read on ROUTES, so credentials are never allowed. With one origin o
 lets a cache keep one answer for all; with more than one the asking origin is named, and `Vary: Origin` says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flask import Flask, Request, Response, request
+from werkzeug import datastructures
+
+from recsvc.http.quick import Headers
 
 ROUTES = frozenset({"/recommend", "/recommend/batch", "/events"})
 PREFLIGHT_SECONDS = "600"
@@ -14,12 +17,27 @@ ALLOWED_HEADERS = "Authorization, Content-Type, X-API-Key, X-Request-ID, tracepa
 EXPOSED_HEADERS = "Customer-Token-Status, ETag, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, X-Request-ID"
 
 
-def allow_origins(app: Flask, origins: Sequence[str]) -> None:
-    """Answer preflights, and give every answer of ROUTES its headers; without origins nothing is added."""
+def allow_origins(app: Flask, origins: Sequence[str]) -> Callable[[Headers, str | None], Headers] | None:
+    """Answer preflights, and give every answer of ROUTES its headers; without origins nothing is added.
+
+    Returns what gives an answer to a request of an `Origin` its headers, for answers that Flask does not see.
+    """
     if not origins:
-        return
+        return None
     known = frozenset(origins)
     only = origins[0] if len(known) == 1 else None
+
+    def allowed(headers: Headers, asks: str | None) -> Headers:
+        origin = only or asks
+        found = datastructures.Headers(headers)
+        if only is None:
+            vary = found.get("Vary")
+            found["Vary"] = f"{vary}, Origin" if vary else "Origin"
+        if origin in known:
+            found["Access-Control-Allow-Origin"] = origin
+            found["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+            found["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return found.to_wsgi_list()
 
     @app.before_request
     def preflight() -> Response | None:
@@ -38,16 +56,11 @@ def allow_origins(app: Flask, origins: Sequence[str]) -> None:
 
     @app.after_request
     def allow(response: Response) -> Response:
-        if not concerns(request):
-            return response
-        origin = only or request.headers.get("Origin")
-        if only is None:
-            response.vary.add("Origin")
-        if origin in known:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        if concerns(request):
+            response.headers = datastructures.Headers(allowed([*response.headers], request.headers.get("Origin")))
         return response
+
+    return allowed
 
 
 def concerns(asked: Request) -> bool:

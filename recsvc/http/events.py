@@ -48,7 +48,7 @@ def respond(service: Service, granted: Scope) -> Response:
         now=now,
         scope=granted,
         read_list=lambda text: service.signer.read(text).place,
-        vouched=lambda token: customer_of(token, service).customer_id,
+        vouched=lambda token: customer_of(token, request, service).customer_id,
     )
     try:
         batch = read_events(body_of(request), rules)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import orjson
 import sqlalchemy as sa
@@ -14,7 +15,9 @@ from recsvc.http.access import require
 from recsvc.http.problems import ProblemError
 from recsvc.http.service import Service
 from recsvc.keys import Scope
-from recsvc.measure.figures import Figures
+
+if TYPE_CHECKING:
+    from recsvc.measure.figures import Figures
 
 log = logging.getLogger(__name__)
 KEPT_SECONDS = 60.0  # figures of a large shop take seconds, and change little in a minute
@@ -52,7 +55,7 @@ class KeptFigures:
         self._service, self._lock = service, threading.Lock()
         self._kept: dict[tuple[int, str | None], tuple[float, Figures]] = {}
 
-    def figures(self, days: int, campaign: str | None = None) -> Figures:
+    def figures(self, days: int, campaign: str | None = None) -> "Figures":
         """The figures. Raises ProblemError: 404 for an unknown campaign, 503 while the database is down."""
         from recsvc.measure.asking import ask
 

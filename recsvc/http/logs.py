@@ -4,8 +4,6 @@ What is logged while a request is answered names it by its request_id and, as tr
 """
 
 import logging
-import re
-import secrets
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -13,9 +11,10 @@ from typing import Any
 
 import orjson
 
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-# (request_id, trace_id) of the request that is being answered.
-current_request: ContextVar[tuple[str, str] | None] = ContextVar("current_request", default=None)
+from recsvc.http.asked import Asked
+
+# The request that is being answered.
+current_request: ContextVar[Asked | None] = ContextVar("current_request", default=None)
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -31,17 +30,11 @@ class JsonFormatter(logging.Formatter):
         }
         asked = current_request.get()
         if asked is not None:
-            line["request_id"], line["trace_id"] = asked
+            line["request_id"], line["trace_id"] = asked.request_id, asked.trace_id
         line.update({name: value for name, value in vars(record).items() if name not in STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-
-
-def trace_id_of(traceparent: str | None) -> str:
-    """The trace that a W3C `traceparent` header names; a new one where there is none or it is not valid."""
-    found = TRACEPARENT.fullmatch(traceparent) if traceparent and not traceparent.startswith("ff") else None
-    return found[1] if found else secrets.token_hex(16)
 
 
 def configure_logs(level: int = logging.INFO) -> None:

@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -12,10 +12,11 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from recsvc.engine import Answer, LiveEngine
+from recsvc.engine import LiveEngine
 from recsvc.events.event import TYPES
 from recsvc.http.release import release
 from recsvc.http.settings import METRICS_DIRECTORY
+from recsvc.http.tally import Tally
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048)
 
@@ -56,6 +57,7 @@ class Metrics:
         self._tokens = Counter(
             "recsvc_customer_tokens", "Customer tokens, by what became of them.", ("status",), registry=self._registry
         )
+        self._tally = Tally()
         # Looking a label up costs as much as counting; there are few, so each is looked up once.
         self._by_route: dict[tuple[str, int], Counter] = {}
         self._time_of: dict[str, Histogram] = {}
@@ -69,29 +71,37 @@ class Metrics:
         if counter is None:
             counter = self._by_route[route, code] = self._requests.labels(route, code)
             self._time_of[route] = self._seconds.labels(route)
-        counter.inc()
-        self._time_of[route].observe(seconds)
+        self._tally.add([(counter, 1)], self._time_of[route], seconds)
 
-    def count_answer(self, answer: Answer) -> None:
-        """One list: its scenario, what filled it, and the sources of its items."""
-        kind = (answer.query.scenario, answer.fallback or "none")
+    def count_list(
+        self, scenario: str, fallback: str | None, sources: Mapping[str, int], seconds: float, *, computed: bool
+    ) -> None:
+        """One list: its scenario, what filled it, how many items each source brought; and how long it took to look it
+        up, to compute it, or to fill it by a fallback, whichever came last."""
+        path = "fallback" if fallback is not None else "computed" if computed else "lookup"
+        self._tally.add(self._of_list(scenario, fallback, sources), self._by_path[path], seconds)
+
+    def count_listed(self, scenario: str, fallback: str | None, sources: Mapping[str, int]) -> None:
+        """The same of a list that was made together with others."""
+        for counter, n in self._of_list(scenario, fallback, sources):
+            counter.inc(n)
+
+    def _of_list(self, scenario: str, fallback: str | None, sources: Mapping[str, int]) -> list[tuple[Counter, int]]:
+        kind = scenario, fallback or "none"
         counter = self._by_list.get(kind)
         if counter is None:
             counter = self._by_list[kind] = self._lists.labels(*kind)
-        counter.inc()
-        sources: dict[str, int] = {}
-        for item in answer.items:
-            sources[item.source] = sources.get(item.source, 0) + 1
+        counts = [(counter, 1)]
         for source, n_items in sources.items():
             counter = self._by_source.get(source)
             if counter is None:
                 counter = self._by_source[source] = self._items.labels(source)
-            counter.inc(n_items)
+            counts.append((counter, n_items))
+        return counts
 
-    def time_answer(self, answer: Answer, seconds: float, *, computed: bool) -> None:
-        """How long one list took: looked up, computed, or filled by a fallback, whichever came last."""
-        path = "fallback" if answer.fallback is not None else "computed" if computed else "lookup"
-        self._by_path[path].observe(seconds)
+    def start(self) -> None:
+        """Let other workers see what is counted here within a moment."""
+        self._tally.start()
 
     def count_token(self, status: str) -> None:
         """One customer token; `status` is a TokenStatus."""
@@ -107,6 +117,7 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All workers' counts in the text format."""
+        self._tally.flush()
         if not os.environ.get(METRICS_DIRECTORY):
             return generate_latest(self._registry)
         together = CollectorRegistry()

@@ -1,16 +1,18 @@
 """From a request to a `Query`: checked once, here, and typed from then on."""
 
 import re
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Request
 from pydantic import ValidationError
+from werkzeug import Request
 from werkzeug.datastructures import LanguageAccept
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.http import parse_accept_header
 
 from models.errors import InputError
@@ -22,12 +24,20 @@ from recsvc.http.problems import ProblemError
 from recsvc.http.schemas import ITEM_FIELDS, LARGEST_BODY, MOST_IDS, RecommendQuestion, RecommendRequest
 from recsvc.http.service import Service
 from recsvc.i18n import LANGUAGES, SOURCE_LANGUAGE
-from recsvc.placements import SETTABLE, NotLetError, shaped, unknown_placement
+from recsvc.placements import SETTABLE, NotLetError, Placements, shaped, unknown_placement
 
 LISTS = frozenset({*MOST_IDS, "fields"})
 WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
 # Questions kept as they were read, and how many bytes they have at most, with what the browser says of languages.
-MOST_KEPT, LONGEST_KEPT = 5_000, 512
+MOST_KEPT, LONGEST_KEPT = 2_000, 512
+# Ids that need no decoding, and what stands before them; nothing else in an address or in JSON looks like that.
+IN_ADDRESS = re.compile(rb"((?:^|(?<=&))(?:customer_id|session_id)=)([A-Za-z0-9._~-]{1,200})(?=&|$)")
+IN_BODY = re.compile(rb'("(?:customer_id|session_id)"[ \t\r\n]*:[ \t\r\n]*")([A-Za-z0-9._~-]{1,200})(?=")')
+# What a kept question has in the place of an id; nobody can know them, and so give them.
+ANY_CUSTOMER, ANY_SESSION = secrets.token_hex(16), secrets.token_hex(16)
+JSON = "application/json"
+USUAL_DIGITS = 5  # of a body's length
+ANYBODY, ANY_VISIT = ANY_CUSTOMER.encode(), ANY_SESSION.encode()
 # Of these an address holds JSON.
 IN_JSON = ("filter", "boost", "diversity", "pins")
 
@@ -50,8 +60,17 @@ class Question:
     @property
     def personal(self) -> bool:
         """Whether the answer is about one visitor, so that no cache may keep it."""
-        somebody = any((self.query.customer_id, self.customer_token, self.session_id))
-        return somebody or bool(self.query.session_items) or self.explain
+        query = self.query
+        return bool(query.customer_id or self.customer_token or self.session_id or query.session_items or self.explain)
+
+    def by(self, customer_id: str | None, session_id: str | None) -> "Question":
+        """The same question of another customer or visit."""
+        same = object.__new__(Question)
+        same.__dict__.update(self.__dict__, query=self.query.by(customer_id), session_id=session_id)
+        return same
+
+
+Reader = Callable[[bytes, Request, Service], Question]
 
 
 def question_from_address(request: Request, service: Service) -> Question:
@@ -63,9 +82,10 @@ def question_from_address(request: Request, service: Service) -> Question:
     return _again(request.query_string, request, service, _from_address)
 
 
-def _from_address(request: Request, service: Service) -> Question:
+def _from_address(asked: bytes, request: Request, service: Service) -> Question:
     values: dict[str, Any] = {}
-    for name, given in request.args.lists():
+    arguments = Request({**request.environ, "QUERY_STRING": asked.decode("latin-1")}).args
+    for name, given in arguments.lists():
         if name == KEY_PARAMETER:
             continue
         if name in LISTS:
@@ -84,25 +104,36 @@ def _from_address(request: Request, service: Service) -> Question:
             if name == "explain":
                 values[name] = {"true": True, "false": False}.get(given[0], given[0])
     try:
-        asked = RecommendRequest.model_validate(values)
+        read = RecommendRequest.model_validate(values)
     except ValidationError as error:
         raise bad_request(error, asked=RecommendRequest, in_body=False) from None
-    return question_of(asked, request, service, in_body=False, explain=asked.explain)
+    return question_of(read, request, service, in_body=False, explain=read.explain)
 
 
 def question_from_body(request: Request, service: Service) -> Question:
     """Read a JSON body. Raises ProblemError: 415 for another type, 413 when too large, 400 naming what is at fault."""
-    if request.mimetype != "application/json":
+    if request.environ.get("CONTENT_TYPE") != JSON and request.mimetype != JSON:
         raise ProblemError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"the body is {shown(request.mimetype) if request.mimetype else 'of no named type'};"
             " send JSON with Content-Type: application/json",
             headers={"Accept": "application/json"},
         )
-    body = request.get_data(cache=False)
+    body = _body(request)
     if len(body) > LARGEST_BODY:
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {LARGEST_BODY} bytes")
-    return _again(body, request, service, partial(_from_body, body))
+    return _again(body, request, service, _from_body)
+
+
+def _body(request: Request) -> bytes:
+    length = request.environ.get("CONTENT_LENGTH", "")
+    if length.isdecimal() and len(length) <= USUAL_DIGITS:
+        # werkzeug's stream, which sees to it that no more is read than there is, takes longer than all else here.
+        body: bytes = request.environ["wsgi.input"].read(int(length))
+        if len(body) < int(length):
+            raise ClientDisconnected
+        return body
+    return request.get_data(cache=False)
 
 
 def _from_body(body: bytes, request: Request, service: Service) -> Question:
@@ -113,20 +144,41 @@ def _from_body(body: bytes, request: Request, service: Service) -> Question:
     return question_of(asked, request, service, in_body=True, explain=asked.explain)
 
 
-def _again(asked: bytes, request: Request, service: Service, read: Callable[[Request, Service], Question]) -> Question:
-    """The question, read once while the same one is asked again and means the same."""
+def _again(asked: bytes, request: Request, service: Service, read: Reader) -> Question:
+    """The question, read once while the same one is asked again, be it by somebody else, and means the same."""
     languages = request.environ.get("HTTP_ACCEPT_LANGUAGE", "")
     if len(asked) + len(languages) > LONGEST_KEPT or service.experiments.current():
-        return read(request, service)
-    place = (request.method, asked, languages)
-    known = service.questions.get(place)
-    if known is None:
-        known = read(request, service)
-        if not known.placement and not known.query.seen:
-            if len(service.questions) >= MOST_KEPT:
-                service.questions.clear()
-            service.questions[place] = known
-    return known
+        return read(asked, request, service)
+    # What stands before an id, the id, what stands before the next one, and so on.
+    parts = (IN_BODY if request.method == "POST" else IN_ADDRESS).split(asked)
+    if len(parts) == 1:
+        return _kept(asked, languages, request, service, read)
+    ids = {ANYBODY if b"customer_id" in name else ANY_VISIT: at for at, name in enumerate(parts) if at % 3 == 1}
+    said = {name: parts[at + 1].decode() for name, at in ids.items()}
+    for name, at in ids.items():
+        parts[at + 1] = name
+    try:
+        known = _kept(b"".join(parts), languages, request, service, read)
+    except ProblemError:
+        return read(asked, request, service)  # its message repeats what was asked
+    customer, visit = known.query.customer_id, known.session_id
+    if (customer == ANY_CUSTOMER) != (ANYBODY in said) or (visit == ANY_SESSION) != (ANY_VISIT in said):
+        return read(asked, request, service)  # an id was given twice
+    return known.by(said.get(ANYBODY, customer), said.get(ANY_VISIT, visit))
+
+
+def _kept(asked: bytes, languages: str, request: Request, service: Service, read: Reader) -> Question:
+    place = request.method, asked, languages
+    placements = service.placements.current()
+    known: tuple[Question, Placements] | None = service.questions.get(place)
+    if known is not None and known[1] is placements:
+        return known[0]
+    question = read(asked, request, service)
+    if not question.query.seen:
+        if len(service.questions) >= MOST_KEPT:
+            service.questions.clear()
+        service.questions[place] = question, placements
+    return question
 
 
 def question_of(
@@ -138,7 +190,7 @@ def question_of(
     that the placement does not let requests set.
     """
     placement = None
-    drawn = _drawn(asked, service)
+    drawn = _drawn(asked, request, service)
     if asked.placement is not None:
         placements = service.placements.current()
         placement = placements.get(asked.placement)
@@ -177,12 +229,13 @@ def question_of(
     )
 
 
-def _drawn(asked: RecommendQuestion, service: Service) -> Drawn:
+def _drawn(asked: RecommendQuestion, request: Request, service: Service) -> Drawn:
     """What experiments make of the question; of a customer more than of a visit, of a page for nobody nothing."""
     experiments = service.experiments.current()
     if not experiments:
         return NOTHING
-    vouched = customer_of(asked.customer_token, service).customer_id if asked.customer_token is not None else None
+    token = asked.customer_token
+    vouched = customer_of(token, request, service).customer_id if token is not None else None
     return draw(experiments, asked.customer_id or vouched or asked.session_id, asked.placement, asked.scenario)
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from flask import Request
 from limits import RateLimitItem
 from limits.storage import MemoryStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
+from werkzeug import Request
 
 from recsvc.http.limit import PUBLIC, SERVER, parse_limit
 from recsvc.http.problems import ProblemError

@@ -48,7 +48,7 @@ class Service:
     shelf: Shelf
     clock: Callable[[], datetime] = utc_now
     leaving: threading.Event = field(default_factory=threading.Event)  # the service is about to stop
-    questions: dict[Hashable, Any] = field(default_factory=dict)  # as they were read, for when they are asked again
+    questions: dict[Hashable, Any] = field(default_factory=dict)  # as `recsvc.http.questions` keeps them
 
 
 def service_of(app: Flask) -> Service:

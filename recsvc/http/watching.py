@@ -4,78 +4,71 @@ It stands around the application, not inside: on lists of plain headers this cos
 """
 
 import logging
-import re
-import secrets
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
 from flask import Flask, g, request
 
-from recsvc.http.logs import current_request, trace_id_of
+from recsvc.http.asked import Asked, asked_in
+from recsvc.http.logs import current_request
 from recsvc.http.metrics import Metrics
+from recsvc.http.quick import Headers, Quick
 
 access_log = logging.getLogger("recsvc.http.access")
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # For all that is no page: nothing may be loaded, and nobody may put it into a frame. A page sets its own.
 NO_CONTENT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # Where an answer does not say something else itself.
-SECURITY_HEADERS = (
-    ("x-content-type-options", ("X-Content-Type-Options", "nosniff")),
-    ("referrer-policy", ("Referrer-Policy", "no-referrer")),
-    ("cross-origin-resource-policy", ("Cross-Origin-Resource-Policy", "same-origin")),
-    ("content-security-policy", ("Content-Security-Policy", NO_CONTENT_POLICY)),
-)
-ASKED = "recsvc.asked"
+SECURITY_HEADERS = {
+    name.lower(): (name, value)
+    for name, value in (
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Content-Security-Policy", NO_CONTENT_POLICY),
+    )
+}
+SECURITY_NAMES = frozenset(SECURITY_HEADERS)
 
 StartResponse = Callable[..., Any]
-
-
-class Asked:
-    """One request: its id, the headers that its answer gets besides its own, and the rule that it matched."""
-
-    __slots__ = ("headers", "request_id", "route", "started")
-
-    def __init__(self, request_id: str) -> None:
-        self.request_id = request_id
-        self.headers: dict[str, str] = {}
-        self.route = "none"
-        self.started = perf_counter()
+WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class Watched:
-    """A WSGI application around another one."""
+    """A WSGI application around another one, and around what `quick` answers in its place."""
 
-    def __init__(self, app: Callable[[dict[str, Any], StartResponse], Iterable[bytes]], metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-        self.log = False
+    def __init__(self, app: WsgiApp, quick: Quick, metrics: Metrics, *, log: bool) -> None:
+        self._app, self._quick, self._metrics, self._log = app, quick, metrics, log
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        given = environ.get("HTTP_X_REQUEST_ID")
-        asked = Asked(given if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(8))
-        environ[ASKED] = asked
-        current_request.set((asked.request_id, trace_id_of(environ.get("HTTP_TRACEPARENT"))))
+        asked = asked_in(environ)
+        current_request.set(asked)
 
-        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        def start(status: str, headers: Headers, *more: Any) -> Any:
             return start_response(status, self._finished(asked, environ, status, headers), *more)
 
         try:
-            return self._app(environ, start)
+            reply = self._quick.answer(environ, asked)
+            if reply is None:
+                return self._app(environ, start)
+            start(reply.status, reply.headers)
+            return (reply.body,)
         finally:
             current_request.set(None)
 
-    def _finished(
-        self, asked: Asked, environ: dict[str, Any], status: str, headers: list[tuple[str, str]]
-    ) -> list[tuple[str, str]]:
+    def _finished(self, asked: Asked, environ: dict[str, Any], status: str, headers: Headers) -> Headers:
         own = {name.lower() for name, _ in headers}
-        headers = [*headers, *(header for name, header in SECURITY_HEADERS if name not in own)]
-        headers.append(("X-Request-ID", asked.request_id))
-        headers += [header for header in asked.headers.items() if header[0].lower() not in own]
+        if own.isdisjoint(SECURITY_NAMES):
+            headers = [*headers, *SECURITY_HEADERS.values(), ("X-Request-ID", asked.request_id)]
+        else:
+            more = [header for name, header in SECURITY_HEADERS.items() if name not in own]
+            headers = [*headers, *more, ("X-Request-ID", asked.request_id)]
+        if asked.headers:
+            headers += [header for header in asked.headers.items() if header[0].lower() not in own]
         code, seconds = int(status[:3]), perf_counter() - asked.started
         self._metrics.count_request(asked.route, code, seconds)
-        if self.log:
+        if self._log:
             access_log.info(
                 "request",
                 extra={
@@ -89,17 +82,19 @@ class Watched:
         return headers
 
 
-def watch_requests(app: Flask, metrics: Metrics, *, log: bool) -> None:
-    """Let `g` know the request's id and the headers that its answer is to get, and put `Watched` around the app."""
+def name_requests(app: Flask) -> None:
+    """Let `g` know the request's id, and the metrics the rule that it matched."""
 
     @app.before_request
     def begin() -> None:
-        asked: Asked = request.environ.get(ASKED) or Asked("")
-        g.request_id, g.answer_headers = asked.request_id, asked.headers
+        asked = asked_in(request.environ)
+        g.request_id = asked.request_id
         rule = request.url_rule
         if rule is not None:
             asked.route = rule.rule
 
-    watched = Watched(app.wsgi_app, metrics)
-    watched.log = log
-    app.wsgi_app = watched  # type: ignore[method-assign]
+
+def watch_requests(app: Flask, quick: Quick, metrics: Metrics, *, log: bool) -> None:
+    """Put `Watched` around the app."""
+    name_requests(app)
+    app.wsgi_app = Watched(app.wsgi_app, quick, metrics, log=log)  # type: ignore[method-assign]

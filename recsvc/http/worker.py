@@ -45,6 +45,7 @@ def build_worker(settings: ServeSettings, drain: Drain) -> WsgiApp:
     if problem:
         log.warning("database down", extra={"problem": problem})
     service_of(app).events.start()
+    service_of(app).metrics.start()
     # What is loaded now stays: looking for garbage in it would hold up a request now and then.
     gc.collect()
     gc.freeze()
@@ -80,6 +81,8 @@ def in_one_piece(
         else:
             pieces = app(environ, start_response)
         if environ.get(STREAMED):
+            return pieces
+        if isinstance(pieces, tuple):
             return pieces
         try:
             return list(pieces)

@@ -10,20 +10,21 @@ from recsvc.engine import Engine, Query
 from recsvc.engine import kept as kept_module
 from tests.engine.conftest import NOW, with_catalogue
 
-QUERY = Query(customer_id="coffee-1")
+QUERY, FALLEN_BACK = Query(customer_id="coffee-1"), Query(customer_id="nobody")
 
 
 def test_a_kept_answer_is_the_one_that_is_made(engine: Engine) -> None:
-    first, again = (engine.recommend(QUERY, now=NOW) for _ in range(2))
+    first, again = (engine.recommend(FALLEN_BACK, now=NOW) for _ in range(2))
     assert again.items is first.items
-    assert again == next(engine.recommend_many([QUERY], now=NOW))
+    assert again == next(engine.recommend_many([FALLEN_BACK], now=NOW))
 
 
-def test_it_answers_the_question_that_was_asked(engine: Engine) -> None:
-    engine.recommend(QUERY, now=NOW)
-    other = replace(QUERY, query_id="q2")
+@pytest.mark.parametrize("query", [QUERY, FALLEN_BACK])
+def test_it_answers_the_question_that_was_asked(engine: Engine, query: Query) -> None:
+    engine.recommend(query, now=NOW)
+    other = replace(query, query_id="q2")
     assert engine.recommend(other, now=NOW).query == other
-    for changed in (replace(QUERY, n=2), replace(QUERY, exclude=("coffee",)), replace(QUERY, locale="de")):
+    for changed in (replace(query, n=2), replace(query, exclude=("coffee",)), replace(query, locale="de")):
         assert engine.recommend(changed, now=NOW) == next(engine.recommend_many([changed], now=NOW))
 
 
@@ -41,5 +42,5 @@ def test_no_more_are_kept_than_memory_bears(engine: Engine, monkeypatch: pytest.
     monkeypatch.setattr(kept_module, "MOST_KEPT", 3)
     fresh = with_catalogue(engine, engine.catalogue)
     for n in np.arange(1, 10).tolist():
-        fresh.recommend(replace(QUERY, n=n), now=NOW)
+        fresh.recommend(replace(FALLEN_BACK, n=n), now=NOW)
         assert len(fresh._kept._answers) <= 3

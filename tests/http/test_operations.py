@@ -9,7 +9,7 @@ import pytest
 import yaml
 from flask.testing import FlaskClient
 
-from recsvc.http.logs import trace_id_of
+from recsvc.http.asked import Asked
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 METRIC = re.compile(r"\brecsvc_[a-z_]+")
@@ -97,6 +97,6 @@ def test_the_path_of_a_list_is_told_apart(client: FlaskClient) -> None:
     ],
 )
 def test_a_trace_goes_on_where_its_header_is_valid(given: str | None, kept: bool) -> None:
-    trace = trace_id_of(given)
+    trace = Asked({} if given is None else {"HTTP_TRACEPARENT": given}).trace_id
     assert re.fullmatch(r"[0-9a-f]{32}", trace)
     assert (given is not None and trace in given) == kept

@@ -173,7 +173,7 @@ def test_a_failure_tells_nothing_but_where_to_look(
         raise ZeroDivisionError("secret detail")
 
     engine = service_of(app).live.current()
-    monkeypatch.setattr(engine, "recommend", fail)
+    monkeypatch.setattr(engine, "look_up", fail)
     with caplog.at_level(logging.ERROR):
         response = app.test_client().get("/recommend?customer_id=coffee-1")
     problem = problem_of(response, 500)

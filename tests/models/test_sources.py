@@ -12,7 +12,7 @@ from models.ranking import Scored, keys, positions
 from models.sources.categories import CategorySettings
 from models.sources.customers import CustomerSettings
 from models.sources.factors import FactorSettings
-from models.sources.neighbours import NeighbourSettings
+from models.sources.neighbours import Neighbours, NeighbourSettings
 from models.sources.popular import Popular, PopularSettings
 from models.sources.protocol import Queries, Source
 from models.sources.repeat import Repeat, RepeatSettings
@@ -214,3 +214,18 @@ def test_the_half_life_follows_the_shop() -> None:
             order, day = f"o{customer}-{week}", 100 + 7 * week
             lines += [(f"c{customer}", order, f"i{item:02}", day) for item in {week, max(week - 1, 0)}]
     assert choose_half_life(shop_of(lines), HORIZON) == 7.0
+
+
+def test_what_carried_an_item_is_the_same_for_one_customer_and_for_many(shop: TrainingData) -> None:
+    source = FITS["neighbours"](past_of(shop))
+    assert isinstance(source, Neighbours)
+    everyone = everybody(shop)
+    row = np.repeat(np.arange(len(everyone)), len(shop.catalogue))
+    item = np.tile(np.arange(len(shop.catalogue), dtype=np.int32), len(everyone))
+    carriers = source.carriers(everyone, row, item).reshape(len(everyone), -1)
+    assert (carriers >= 0).any()
+    assert (carriers < 0).any()
+    for place, customer in enumerate(everyone.customer):
+        one = ask_for(shop, np.array([customer]))
+        items = np.arange(len(shop.catalogue), dtype=np.int32)
+        assert source.carriers(one, np.zeros(len(items), np.int64), items).tolist() == carriers[place].tolist()
