@@ -26,6 +26,7 @@ from models.registry import Registry
 from recsvc.cli.serve import default_workers
 from recsvc.http.server import check_access, free_port, run
 from recsvc.http.settings import ServeSettings
+from recsvc.http.tally import FLUSH_SECONDS
 from recsvc.keys import Scope, create_key
 from recsvc.state import open_database
 
@@ -106,6 +107,7 @@ def test_it_answers_counts_over_all_workers_and_ends_on_sigterm(store: Path) -> 
         for _ in range(20):
             code, answer = service.get("/recommend?customer_id=coffee-1")
             assert (code, len(answer["items"])) == (200, 10)
+        time.sleep(2 * FLUSH_SECONDS)
         with urllib.request.urlopen(service.address + "/metrics", timeout=10) as response:
             metrics = response.read().decode()
         assert 'recsvc_http_requests_total{code="200",route="/recommend"} 20.0' in metrics
