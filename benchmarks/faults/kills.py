@@ -2,10 +2,10 @@
 
     python -m benchmarks.faults kills [--kills 100] [--seed 1]
 
-A made-up shop is trained again and again; each training is killed with SIGKILL at a moment drawn from the whole length
-of an undisturbed one, so that kills fall into every step, publishing included. After each, what is published must be
-whole, in the history, and what the service answers from; half bundles must be nowhere, and a training afterwards
-clears away what was left. The service must have answered every request.
+A made-up shop is trained again and again; each training is killed with SIGKILL in a step, or before the first, that is
+drawn anew each time, after a part of a second that is drawn too, so that kills fall into all of them. After each, what
+is published must be whole, in the history, and what the service answers from; half bundles must be nowhere, and a
+training afterwards clears away what was left. The service must have answered every request.
 """
 
 import argparse
@@ -23,8 +23,10 @@ from typing import Any
 from benchmarks.events import Victim
 from benchmarks.faults.trainings import Training
 from models.registry import Registry
+from training.pipeline import STEPS
 
 SHOWN = 10
+LONGEST_PAUSE = 1.0  # its square in seconds: more kills early in a step than late
 
 
 class Asker:
@@ -32,6 +34,7 @@ class Asker:
 
     def __init__(self, port: int) -> None:
         self.answers: Counter[str] = Counter()
+        self.slowest = 0.0  # seconds
         self._port, self._stop = port, threading.Event()
         self._thread = threading.Thread(target=self._ask)
 
@@ -49,7 +52,9 @@ class Asker:
 
     def _ask(self) -> None:
         while not self._stop.wait(0.02):
+            started = time.monotonic()
             self.answers[_asked(self._port)[0]] += 1
+            self.slowest = max(self.slowest, time.monotonic() - started)
 
 
 @dataclass
@@ -64,22 +69,16 @@ class Killed:
 
 
 def kill_trainings(arguments: list[str], store: Path, *, kills: int, seed: int) -> Killed:
-    """Train `store` undisturbed, then so many times with a kill; a service answers from it all the time."""
+    """Kill so many trainings for `store`, which has a published model; a service answers from it all the time."""
     rng, outcome, registry = random.Random(seed), Killed(), Registry(store)  # noqa: S311
-    Training(arguments).wait()  # the first one loads the libraries
-    time.sleep(1.1)  # versions are named by the second
-    started = time.monotonic()
-    first = Training(arguments).wait()
-    length = time.monotonic() - started
-    if first.code != 0:
-        outcome.failures.append(f"the first training ended with {first.code}: {first.said}")
-        return outcome
+    steps = ["", *(f"{name} …" for name, _ in STEPS)]
     service = Victim(store, None, 1)
     try:
         with Asker(service.port) as asker:
             while outcome.kills < kills:
                 training = Training(arguments)
-                time.sleep(rng.uniform(0, 1.05 * length))
+                training.wait_for(rng.choice(steps))
+                time.sleep(rng.uniform(0, LONGEST_PAUSE) ** 2)
                 training.kill()
                 ended = training.wait()
                 outcome.kills += ended.code < 0
@@ -144,6 +143,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="recsvc-kills-") as directory:
         folder = Path(directory)
         arguments = small_shop(folder, options.seed)
+        first = Training(arguments).wait()
+        if first.code != 0:
+            return {"failures": [first.said]}
         outcome = kill_trainings(arguments, folder / "store", kills=options.kills, seed=options.seed)
     return {
         "kills": outcome.kills,

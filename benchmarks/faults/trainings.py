@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import resource
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -35,7 +37,8 @@ class Training:
     def __init__(self, arguments: list[str], *, largest_file: int | None = None) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(LOADED)
-        self._said, says = context.Pipe(duplex=False)
+        self._pipe, says = context.Pipe(duplex=False)
+        self._heard = b""
         self.process: ForkServerProcess = context.Process(target=_run, args=(arguments, says, largest_file))
         self.process.start()
         says.close()
@@ -46,13 +49,27 @@ class Training:
         late = self.process.exitcode is None
         self.process.kill()
         self.process.join()
-        with os.fdopen(os.dup(self._said.fileno()), "rb") as pipe:
-            said = pipe.read().decode("utf-8", "replace")
-        self._said.close()
+        os.set_blocking(self._pipe.fileno(), True)
+        with os.fdopen(os.dup(self._pipe.fileno()), "rb") as pipe:
+            said = (self._heard + pipe.read()).decode("utf-8", "replace")
+        self._pipe.close()
         if late:
             raise TimeoutError(f"a training takes more than {LONGEST} s: {said}")
         assert self.process.exitcode is not None
         return Ended(self.process.exitcode, said)
+
+    def said(self) -> str:
+        """What it has said so far."""
+        os.set_blocking(self._pipe.fileno(), False)
+        with suppress(BlockingIOError):
+            while more := os.read(self._pipe.fileno(), 65_536):
+                self._heard += more
+        return self._heard.decode("utf-8", "replace")
+
+    def wait_for(self, words: str) -> None:
+        """Return once it has said these words, or has ended."""
+        while words not in self.said() and self.process.is_alive():
+            time.sleep(0.005)
 
     def kill(self) -> None:
         """SIGKILL, at once."""

@@ -93,8 +93,12 @@ class LiveEvents:
     @property
     def available(self) -> bool:
         """Whether answers take account of live events just now."""
-        hangs = self._checking and time.monotonic() - self._started_check > HANGS_AFTER
-        return self.problem is None and self._subjects is not None and not hangs
+        return self.problem is None and self._subjects is not None and not self.hangs
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the database has said nothing for a while: whoever asks it now waits."""
+        return self._checking and time.monotonic() - self._started_check > HANGS_AFTER
 
     def of(self, customer_id: str | None, session_id: str | None, engine: Engine) -> Happenings | None:
         """What they did that `engine` does not know; None for nothing, and while the database is down."""

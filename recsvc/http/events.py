@@ -18,12 +18,14 @@ from recsvc.http.questions import pointer
 from recsvc.http.schemas import LARGEST_BODY
 from recsvc.http.service import Service
 from recsvc.keys import Scope
+from recsvc.state.patience import at_most
 
 log = logging.getLogger(__name__)
 # A beacon is text/plain: anything else would ask the browser for a preflight, which a page that closes does not wait
 # for.
 MEDIA_TYPES = ("application/json", "text/plain")
 SHOWN_ERRORS = 20
+PATIENCE = 3.0  # seconds that a request waits for a database that says nothing
 NO_STORE = [("Cache-Control", "no-store")]
 
 
@@ -90,7 +92,10 @@ def store(service: Service, batch: Batch, granted: Scope) -> Stored:
     if not batch.events:
         return Stored(Counter(), Counter())
     try:
-        stored = append(service.database, batch.events, scope=granted.value, now=service.clock())
+        if service.events.hangs:
+            raise TimeoutError("the database does not answer")
+        with at_most(PATIENCE):
+            stored = append(service.database, batch.events, scope=granted.value, now=service.clock())
     except (sa.exc.SQLAlchemyError, OSError) as error:
         log.warning("events not stored", extra={"problem": type(getattr(error, "orig", None) or error).__name__})
         for kind, n_events in Counter(event.type for event in batch.events).items():

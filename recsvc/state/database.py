@@ -133,7 +133,7 @@ def _sqlite(file: Path) -> sa.Engine:
 def _postgresql(address: sa.URL) -> sa.Engine:
     options = {"connect_timeout": str(CONNECT_SECONDS), "application_name": "recsvc", **address.query}
     try:
-        return sa.create_engine(
+        engine = sa.create_engine(
             address.set(drivername="postgresql+psycopg", query=options),
             pool_size=2,
             max_overflow=8,
@@ -146,3 +146,7 @@ def _postgresql(address: sa.URL) -> sa.Engine:
         raise SettingsError(
             "RECSVC_DATABASE_URL names PostgreSQL, whose driver is not installed: pip install 'recsvc[postgres]'"
         ) from None
+    from recsvc.state.hurry import hurry
+
+    hurry(engine)
+    return engine
