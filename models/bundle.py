@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.checked import is_checked, note_checked, stamp_of
 from models.errors import BundleError
 
 FORMAT = 1
@@ -193,12 +194,15 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.from_json(text, place)
 
 
-def open_bundle(path: Path, *, verify: bool = True) -> Bundle:
-    """Map a bundle's arrays; with `verify`, after checking every file's sha256. Raises BundleError."""
+def open_bundle(path: Path, *, verify: bool = True, again: bool = True) -> Bundle:
+    """Map a bundle's arrays; with `verify`, after checking every file's sha256, unless that was done before on this
+    machine and need not be done `again`. Raises BundleError."""
     manifest = read_manifest(path)
-    if verify:
+    if verify and (again or not is_checked(path, manifest.checksums())):
+        seen = stamp_of(path, manifest.checksums())
         for problem in problems_of(path, manifest):
             raise BundleError(problem)
+        note_checked(path, seen)
     arrays = {}
     for name, entry in manifest.arrays.items():
         place = path / f"{name}.npy"

@@ -20,6 +20,7 @@ from models.bundle import (
     sync_directory,
     write_replacing,
 )
+from models.checked import forget_checked
 from models.erased import ErasedIds
 from models.errors import BundleError, InputError, RefusedError
 
@@ -129,7 +130,7 @@ class Registry:
         version = version or self.current()
         if version is None:
             raise RefusedError(f"no model is published in {self.store}; train one with `recsvc train --purchases FILE`")
-        return open_bundle(self.path(version), verify=verify)
+        return open_bundle(self.path(version), verify=verify, again=False)
 
     def history(self) -> list[Publication]:
         """All publications, oldest first; a line that a crash cut short is left out."""
@@ -244,6 +245,7 @@ class Registry:
         self.work.mkdir(parents=True, exist_ok=True)
         doomed = self.work / f"removed-{os.urandom(8).hex()}"
         os.rename(self.bundles / version, doomed)
+        forget_checked(self.bundles / version)
         shutil.rmtree(doomed, ignore_errors=True)
 
     @contextlib.contextmanager

@@ -86,7 +86,7 @@ class RemoteRegistry(Registry):
         path = self.fetch(name)
         with contextlib.suppress(OSError):
             os.utime(path)  # so that `evict` leaves what is in use
-        return open_bundle(path, verify=verify)
+        return open_bundle(path, verify=verify, again=False)
 
     def follow(self) -> str | None:
         """Fetch what is published, if need be, and let this machine serve it; returns the version, None for none.

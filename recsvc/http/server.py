@@ -71,6 +71,8 @@ def run(settings: ServeSettings, *, say: Callable[[str], None], welcome: Callabl
         allow_many_files()
         # A worker answers one request at a time: threads of BLAS in several workers would only fight for the cores.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        # Else pydantic reads the entry points of all that is installed, for plugins that nobody here has.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         with tempfile.TemporaryDirectory(prefix="recsvc-metrics-") as metrics:
             os.environ[METRICS_DIRECTORY] = metrics
             server = Supervisor(
