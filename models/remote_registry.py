@@ -137,7 +137,8 @@ class RemoteRegistry(Registry):
             self.remote.upload(path)
         except UnreachableError as error:
             raise UnreachableError(
-                f"{error}; the model is kept in {path}: `recsvc models publish {path.name}` uploads it"
+                f"{error}; the model is kept in {path}: `recsvc models publish {path.name}` uploads and publishes it, "
+                "without asking the gate"
             ) from None
         with contextlib.suppress(RecsvcError):  # it is uploaded: the rest can wait
             self.evict(wanted=[path.name])

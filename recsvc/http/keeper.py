@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -93,8 +94,8 @@ class Keeper:
                     self.look()
                 except BlockingIOError:
                     pass  # another service on this store looks
-                except OSError as error:
-                    log.error("registry not kept", extra={"problem": str(error)})
+                except (RecsvcError, OSError, ValueError, TypeError, KeyError) as error:
+                    log.error("registry not kept", extra={"problem": repr(error)})
                 self._stop.wait(LOOK_SECONDS)
 
     def look(self) -> None:
@@ -140,7 +141,9 @@ class Keeper:
 
     def _tidy(self) -> None:
         now = time.monotonic()
-        if now - self._tidied >= TIDY_SECONDS or not self._tidied:
-            self._tidied = now
+        if now - self._tidied < TIDY_SECONDS and self._tidied:
+            return
+        with suppress(UnreachableError):  # the next look says so, and the one after tidies
             for version in self._registry.evict(self._wanted()):
                 log.info("copy removed", extra={"version": version})
+            self._tidied = now

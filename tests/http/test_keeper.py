@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from benchmarks.swap import two_versions
 from models.depot import FolderDepot
 from models.erased import ErasedIds
+from models.errors import BundleError, UnreachableError
 from models.registry import Registry
 from models.remote_registry import RemoteRegistry
 from recsvc.cli.main import main
@@ -149,6 +150,31 @@ def test_a_damaged_model_is_not_served_and_not_fetched_all_the_time(
     clock[0] += LONGEST_FETCH
     keeper.look()
     assert (report(registry).problem, registry.copies.current()) == (None, versions[1])
+
+
+def test_whatever_goes_wrong_it_goes_on_looking(
+    versions: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("recsvc.http.keeper.LOOK_SECONDS", 0.01)
+    registry = machine(tmp_path)
+    failures = iter((UnreachableError("gone"), BundleError("damaged"), OSError("full"), ValueError("odd")))
+    looks: list[str] = []
+
+    def fail() -> None:
+        looks.append("")
+        for failure in failures:
+            raise failure
+
+    keeper = Keeper(registry)
+    look = keeper.look
+    monkeypatch.setattr(registry, "evict", lambda wanted: fail())
+    look()  # the first of them while tidying
+    assert report(registry).up
+    monkeypatch.setattr(keeper, "look", fail)
+    keeper.start()
+    wait_until(lambda: len(looks) > 6)
+    keeper.stop()
+    assert [record.message for record in caplog.records].count("registry not kept") == 3
 
 
 def test_one_process_of_a_machine_looks_and_another_takes_over(
