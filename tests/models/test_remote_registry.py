@@ -1,5 +1,6 @@
 """What registries keep to besides that several machines share."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,9 +11,8 @@ import pytest
 
 from models.bundle import Manifest
 from models.depot import Depot, FolderDepot, open_depot
-from models.errors import BundleError, InputError, RefusedError, SettingsError, UnreachableError
-from models.registry import Registry
-from models.remote_registry import RemoteRegistry, open_registry
+from models.errors import BundleError, InputError, RefusedError, UnreachableError
+from models.remote_registry import RemoteRegistry
 from tests.conftest_bucket import Bucket
 from tests.models.conftest import NOW, Fleet
 from tests.models.test_bundle import seal
@@ -264,42 +264,29 @@ def test_while_the_store_is_down_copies_go_on_and_nothing_is_changed(
     assert server.open().version == third
 
 
-def test_a_directory_that_is_not_mounted_is_no_empty_registry(tmp_path: Path) -> None:
-    registry = RemoteRegistry(tmp_path / "store", FolderDepot(tmp_path / "mounted"))
-    (tmp_path / "store").mkdir()
-    for ask in (registry.current, registry.versions, registry.open, lambda: registry.rollback(now=NOW)):
-        with pytest.raises(UnreachableError, match="mount it, or make it with `mkdir"):
-            ask()
-    assert not (tmp_path / "mounted").exists()
-
-
-@pytest.mark.parametrize(
-    ("url", "says"),
-    [
-        ("models", "expected s3://"),
-        ("s3://", "expected s3://"),
-        ("file://models", "expected s3://"),
-        ("file:///", "expected s3://"),
-        ("ftp://user:geheim@host/models", "ftp://host/models"),
-        ("gs:/models", "expected s3://"),
-    ],
-)
-def test_an_address_that_is_none_is_refused(url: str, says: str) -> None:
-    with pytest.raises(SettingsError, match=says) as refused:
-        open_depot(url)
-    assert "geheim" not in str(refused.value)
-
-
-def test_without_the_extra_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "models.object_depot", None)
-    with pytest.raises(SettingsError, match=r"pip install 'recsvc\[object-storage\]'"):
-        open_depot("s3://models/shop")
-
-
-def test_the_variable_chooses_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert type(open_registry(tmp_path)) is Registry
-    monkeypatch.setenv("RECSVC_REGISTRY", f"file://{tmp_path}/with%20space")
-    registry = open_registry(tmp_path)
-    assert isinstance(registry, RemoteRegistry)
-    assert isinstance(registry.depot, FolderDepot)
-    assert registry.depot.root == tmp_path / "with space"
+def test_a_download_that_was_killed_leaves_nothing_that_is_served(tmp_path: Path) -> None:
+    (tmp_path / "mounted").mkdir()
+    fleet = Fleet(tmp_path, lambda: FolderDepot(tmp_path / "mounted"))
+    (version,) = fleet.seal(1)
+    remote(fleet, "trainer").publish(version, why="trained", now=NOW)
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from models.depot import FolderDepot; from models.remote_registry import RemoteRegistry\n"
+        "class Slow(FolderDepot):\n"
+        "    def chunks(self, name):\n"
+        "        yield from super().chunks(name)\n"
+        "        if name.endswith('report.txt'): print('half', flush=True); time.sleep(60)\n"
+        "RemoteRegistry(Path(sys.argv[1]), Slow(Path(sys.argv[2]))).follow()\n"
+    )
+    where = [str(tmp_path / "server"), str(tmp_path / "mounted")]
+    child = subprocess.Popen([sys.executable, "-c", program, *where], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "half\n"
+    child.kill()
+    child.communicate()
+    server = remote(fleet)
+    assert server.copies.versions() == []
+    assert server.copies.current() is None
+    assert len(list(server.work.glob(f"run-*/{version}/*.npy"))) > 0
+    assert server.follow() == version
+    assert copies(server) == [version]
