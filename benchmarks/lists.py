@@ -111,12 +111,13 @@ def watch(stages_of: Stages, recommender: Recommender) -> None:
     """Have the stages of ranking counted."""
     for name in PERSONAL:
         stages_of.watch(type(recommender.sources[name]), "score", f"source {name}")
-    for name in ("find", "proposals", "_ranked", "_carried"):
+    for name in ("find", "proposals", "_scored", "_ranked", "_carried"):
         stages_of.watch(Recommender, name, f"recommender {name.strip('_')}")
-    stages_of.watch(stages, "top_of_rows", "top of rows")
-    stages_of.watch(stages, "features", "features")
-    stages_of.watch(Ranker, "best", "trees: rest")
-    stages_of.watch(Ranker, "_raw", "trees")
+    stages_of.watch(stages, "best_of_rows", "top of rows")
+    stages_of.watch(stages, "early", "features: early")
+    stages_of.watch(stages, "further", "features: further")
+    stages_of.watch(Ranker, "draft", "trees: short list")
+    stages_of.watch(Ranker, "score", "trees: all")
 
 
 def make(recommender: Recommender, who: np.ndarray, block: int, scenarios: list[str], *, live: bool) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def at(self, place: NDArray[Any]) -> "Candidates":
+        """Those at these places, ascending."""
+        return Candidates(self.row[place], self.item[place], self.pair[place], self.shape)
 
     @cached_property
     def places(self) -> Places:

@@ -17,39 +17,56 @@ Floats = NDArray[np.float32]
 Columns = dict[str, NDArray[Any]]
 # What a customer's own rhythm with an item must outweigh: so many of the item's usual gaps.
 GAP_PRIOR = 2
+# Early features of the item itself.
+EARLY = ("sales_short", "trials_lately", "repeat_rate")
 
 
 def features(
     queries: Queries, candidates: Candidates, statistics: Statistics, said: Mapping[str, tuple[Source, Signals]]
-) -> Columns:
+) -> "Table":
     """Every feature by name, float32, NaN where it has no meaning; `said` holds each source's signals.
 
     Figures of the shop are shares or relative to the horizon, so that windows of a growing shop look alike.
     """
+    return further(queries, candidates, statistics, early(queries, candidates, statistics, said))
+
+
+def early(
+    queries: Queries, candidates: Candidates, statistics: Statistics, said: Mapping[str, tuple[Source, Signals]]
+) -> Columns:
+    """Those by which a short list is chosen: they are nearly free, or need all candidates of a row."""
+    columns = _of_purchases(queries.habits, candidates, statistics)
+    columns |= {name: value[candidates.item] for name, value in _by_item(statistics).items() if name in EARLY}
+    return columns | _of_sources(candidates, statistics, said, len(queries))
+
+
+def further(queries: Queries, candidates: Candidates, statistics: Statistics, columns: Columns) -> "Table":
+    """All, given the early ones of the same candidates. A candidate's features depend on no other candidate."""
     habits = queries.habits
-    columns: Columns = {}
-    columns |= _of_purchases(habits, candidates, statistics)
-    columns |= _of_items(candidates, statistics)
-    columns |= _of_categories(habits, candidates, statistics)
-    columns |= _of_taste(habits, candidates, statistics)
-    columns |= _of_customers(habits, candidates)
-    columns |= _of_sources(candidates, statistics, said, len(queries))
-    return Table(columns)
+    every = dict(columns)
+    every |= _of_items(candidates, statistics, columns)
+    every |= _of_categories(habits, candidates, statistics)
+    every |= _of_taste(habits, candidates, statistics)
+    every |= _of_customers(habits, candidates)
+    return Table(every, tuple(columns))
 
 
 class Table(Columns):
-    """Columns by name that lie as the rows of one float32 array, `table`, in their order."""
+    """Columns by name that lie as the rows of one float32 array, `table`, in their order; `early` names those by which
+    a short list is chosen."""
 
-    def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, columns: Mapping[str, NDArray[Any]], early: tuple[str, ...]) -> None:
+        self.early = early
         self.table = np.empty((len(columns), len(next(iter(columns.values())))), np.float32)
         for place, column in enumerate(columns.values()):
             self.table[place] = column
         super().__init__(zip(columns, self.table, strict=True))
+        self.names = tuple(columns)
 
 
 def table_of(columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[Any]) -> Floats:
     """The named columns of the chosen rows (ascending, each once) one after the other, shape (n_names, n_rows)."""
-    if isinstance(columns, Table) and tuple(columns) == names:
+    if isinstance(columns, Table) and columns.names == names:
         return columns.table if len(rows) == columns.table.shape[1] else columns.table[:, rows]
     table = np.empty((len(names), len(rows)), np.float32)
     for place, name in enumerate(names):
@@ -102,18 +119,23 @@ def _taken(candidates: Candidates, per_pair: Mapping[str, NDArray[Any]], otherwi
     return dict(zip(per_pair, table[:, candidates.pair], strict=True))
 
 
-def _of_items(candidates: Candidates, statistics: Statistics) -> Columns:
-    """The item in the shop: what sells, what is new, what is bought again."""
-    item = candidates.item
+def _by_item(statistics: Statistics) -> Columns:
+    """The items in the shop: what sells, what is new, what is bought again."""
     memories = ("sales_brief", "sales_short", "sales_long", "sales_lasting")
-    columns: Columns = {name: sales[item] for name, sales in zip(memories, statistics.sales_per_10_000, strict=True)}
+    columns: Columns = dict(zip(memories, statistics.sales_per_10_000, strict=True))
+    columns["trials"], columns["trials_lately"] = statistics.trials_per_10_000
+    columns["repeat_rate"], columns["item_gap"] = statistics.repeat_rate, statistics.gap
+    columns["price"] = statistics.log_price
+    return columns
+
+
+def _of_items(candidates: Candidates, statistics: Statistics, known: Columns) -> Columns:
+    """The item in the shop, but for what is `known`."""
+    item = candidates.item
+    columns = {name: value[item] for name, value in _by_item(statistics).items() if name not in known}
     columns["trend"] = (columns["sales_brief"] + 0.05) / (columns["sales_long"] + 0.05)
-    columns["trials"], columns["trials_lately"] = (trials[item] for trials in statistics.trials_per_10_000)
     columns["trial_share"] = statistics.newcomers[item] / np.maximum(statistics.popularity[SHORT][item], 0.5)
-    columns["repeat_rate"] = statistics.repeat_rate[item]
-    columns["item_gap"] = statistics.gap[item]
     columns["item_age"] = np.minimum(statistics.age[item], statistics.horizon)
-    columns["price"] = statistics.log_price[item]
     return columns
 
 

@@ -3,48 +3,61 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.features import Columns, matrix, table_of
-from models.forest import Floats, Forest
+from models.forest import Forest
 from models.ranking import positions
-from models.trees import Tree, booster, trees_of
+from models.trees import booster, names_of, trees_of
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-# After so many trees the candidates of a row compete for so many places; what loses sees no further trees. Of 40 items
-# that all trees list first, one in five hundred loses.
-ROUNDS: tuple[tuple[int, int], ...] = ((20, 128), (60, 72))
+# Candidates of a customer that all trees see; the others come behind them.
+SHORT = 64
 APART = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """What a ranker made of the early features: `at`, the candidates that it considers, ascending, and their `row`;
+    what it foresees of their scores; and which of these are on the short list (`kept`, ascending)."""
+
+    at: NDArray[np.int64]
+    row: NDArray[np.int64]
+    foreseen: NDArray[np.float64]
+    kept: NDArray[np.int64]
+
+    @property
+    def short_list(self) -> NDArray[np.int64]:
+        """The candidates whose scores are wanted, ascending."""
+        return self.at[self.kept]
 
 
 @dataclass(frozen=True, eq=False)
 class Ranker:
     """`text`: a LightGBM model as its plain text; `names`: its features in order; `scores` and `probabilities`
-    (ascending, float64): points of the curve from a score to the probability of a purchase within the horizon."""
+    (ascending, float64): points of the curve from a score to the probability of a purchase within the horizon.
+
+    `foresight`: a small model that foresees the raw score of the other from early features; "" where there is none, and
+    all trees see all candidates."""
 
     text: str
     names: tuple[str, ...]
     scores: NDArray[np.float64]
     probabilities: NDArray[np.float64]
-
-    @cached_property
-    def _trees(self) -> list[Tree]:
-        return trees_of(self.text)
+    foresight: str = ""
 
     @cached_property
     def _forest(self) -> Forest:
-        return Forest.of(self._trees)
+        return Forest.of(trees_of(self.text))
 
     @cached_property
-    def _rounds(self) -> tuple[Forest, ...]:
-        edges = [0, *(trees for trees, _ in ROUNDS), len(self._trees)]
-        return tuple(Forest.of(self._trees[start:end]) for start, end in pairwise(edges))
+    def _foreseeing(self) -> tuple[tuple[str, ...], Forest]:
+        return names_of(self.foresight), Forest.of(trees_of(self.foresight))
 
     @cached_property
     def _booster(self) -> "Booster":
@@ -59,25 +72,26 @@ class Ranker:
         raw = self._forest.sums(table_of(columns, self.names, rows))
         return self._scores(raw) if self._is_binary else raw
 
-    def best(self, columns: Columns, rows: NDArray[Any], row: NDArray[Any]) -> NDArray[np.float64]:
-        """The same for candidates of a block's rows (`row` ascending), of which only the best of each row see all trees
-        (ROUNDS); the others come behind them, in the order of the trees that they saw. Of a binary objective.
+    def draft(self, early: Columns, at: NDArray[np.int64], row: NDArray[np.int64]) -> Draft:
+        """Choose from the candidates `at` of a block (ascending, with their rows) the SHORT best of each row."""
+        if not self.foresight:
+            return Draft(at, row, np.zeros(len(at)), np.arange(len(at)))
+        names, forest = self._foreseeing
+        foreseen = forest.sums(table_of(early, names, at))
+        order = np.lexsort((-foreseen, row))
+        return Draft(at, row, foreseen, np.sort(order[positions(row[order]) < SHORT]))
 
-        Lists are as long and their heads as good, for two fifths of the trees' work.
+    def score(self, draft: Draft, columns: Columns, places: NDArray[Any]) -> NDArray[np.float64]:
+        """Scores of a draft's candidates; those of its short list are at `places` of `columns`.
+
+        In no row does one that is not on the short list come before one that is. Of a binary objective.
         """
-        table = table_of(columns, self.names, rows)
-        raw, left, lost = np.zeros(len(row)), np.arange(len(row)), []
-        for forest, (_, places) in zip(self._rounds, ROUNDS, strict=False):
-            raw[left] += forest.sums(_taken(table, left))
-            order = left[np.lexsort((-raw[left], row[left]))]
-            place = positions(row[order])
-            lost.append(order[place >= places])
-            left = np.sort(order[place < places])
-        raw[left] += self._rounds[-1].sums(_taken(table, left))
-        for behind in reversed(lost):
-            if len(behind):
-                _put_behind(raw, row, left, behind)
-                left = np.concatenate([left, behind])
+        raw = draft.foreseen.copy()
+        raw[draft.kept] = self._forest.sums(table_of(columns, self.names, places))
+        if len(draft.kept) < len(raw):
+            behind = np.ones(len(raw), np.bool_)
+            behind[draft.kept] = False
+            _put_behind(raw, draft.row, draft.kept, np.flatnonzero(behind))
         return self._scores(raw)
 
     @staticmethod
@@ -112,23 +126,14 @@ class Ranker:
         return {"scores": self.scores, "probabilities": self.probabilities}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], text: str) -> Self:
-        # The model's text names its features itself.
-        line = next(line for line in text.splitlines() if line.startswith("feature_names="))
-        names = tuple(line.removeprefix("feature_names=").split())
-        return cls(text, names, arrays["scores"], arrays["probabilities"])
-
-
-def _taken(table: Floats, rows: NDArray[Any]) -> Floats:
-    return table if len(rows) == table.shape[1] else table[:, rows]
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], text: str, foresight: str = "") -> Self:
+        return cls(text, names_of(text), arrays["scores"], arrays["probabilities"], foresight)
 
 
 def _put_behind(raw: NDArray[np.float64], row: NDArray[Any], ahead: NDArray[Any], behind: NDArray[Any]) -> None:
-    """Lower the scores `behind`, best first within a row, so that in no row one comes before those `ahead`."""
-    least = np.full(int(row[-1]) + 1, np.inf)
+    """Lower the scores `behind` so that in no row one comes before those `ahead`; both ascend."""
+    least, most = np.full(int(row[-1]) + 1, np.inf), np.full(int(row[-1]) + 1, -np.inf)
     np.minimum.at(least, row[ahead], raw[ahead])
-    of = row[behind]
-    first = behind[positions(of) == 0]
-    drop = np.zeros(len(least))
-    drop[row[first]] = np.maximum(raw[first] - least[row[first]] + APART, 0)
-    raw[behind] -= drop[of]
+    np.maximum.at(most, row[behind], raw[behind])
+    drop = np.maximum(most - least + APART, 0)
+    raw[behind] -= drop[row[behind]]

@@ -1,6 +1,6 @@
 """Ranks items for a block of queries: candidates, features, trees; the same code for one customer and for many."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ from models.candidates import Candidates
 from models.carts.carts import DOCUMENT, Carts
 from models.carts.similar import Similar
 from models.catalogue import prefixed, under
-from models.features import Columns, features
+from models.features import Columns, early, further
 from models.interactions import Interactions
 from models.lists import Ranked
-from models.ranker import Ranker
+from models.ranker import Draft, Ranker
 from models.ranking import keys, rank
 from models.scenarios import NEW_ONLY, OWNED_ONLY, RANKED_BY, SOURCES, ListSettings
 from models.sources.categories import Categories
@@ -27,7 +27,7 @@ from models.sources.protocol import Queries, Signals, Source
 from models.sources.repeat import Repeat
 from models.sparse import Places, Rows, row_numbers, segment_maxima, stored_where
 from models.statistics import Statistics
-from models.tops import top_of_rows
+from models.tops import best_of_rows
 
 KINDS: Mapping[str, type[Source]] = {
     "repeat": Repeat,
@@ -99,9 +99,10 @@ class Recommender:
         personal = [name for name in scenarios if name in RANKED_BY]
         if personal:
             found = self.find(queries, within)
-            columns = features(queries, found[0], self.statistics, found[1])
+            columns = early(queries, found[0], self.statistics, found[1])
+            scored = self._scored(queries, dict.fromkeys(map(RANKED_BY.__getitem__, personal)), found, columns)
             for name in personal:
-                lists[name] = self._ranked(queries, name, found, columns, limit)
+                lists[name] = self._ranked(queries, name, found, columns, scored[RANKED_BY[name]], limit)
         return lists
 
     def find(self, queries: Queries, within: NDArray[np.bool_] | None = None) -> tuple[Candidates, Said]:
@@ -110,8 +111,8 @@ class Recommender:
         parts = []
         for proposal in self.proposals(queries, said):
             rows = proposal.rows if within is None else stored_where(proposal.rows, within[proposal.rows.indices])
-            best = top_of_rows(rows, proposal.limit)
-            parts.append(keys(row_numbers(best), best.indices))
+            best = best_of_rows(rows, proposal.limit)
+            parts.append(keys(row_numbers(rows)[best], rows.indices[best]))
         return Candidates.of(queries.habits, np.unique(np.concatenate(parts))), said
 
     def proposals(self, queries: Queries, said: Said) -> Iterator[Proposal]:
@@ -125,26 +126,47 @@ class Recommender:
                 rows = signals.rows[signal]
                 yield Proposal(name, signal, stored_where(rows, ~owned.hold(rows)), limit)
 
+    def _scored(
+        self, queries: Queries, names: Iterable[str], found: tuple[Candidates, Said], columns: Columns
+    ) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """By ranker: the candidates that it considers, ascending, and their scores. What is on several short lists has
+        its features computed once."""
+        candidates, said = found
+        scored: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        drafts: dict[str, Draft] = {}
+        for name in names:
+            at = np.flatnonzero(~candidates.owned) if name in NEW_ONLY else np.arange(len(candidates))
+            if name in self.rankers:
+                drafts[name] = self.rankers[name].draft(columns, at, candidates.row[at])
+            else:
+                scored[name] = at, self._baseline(self.baselines[name], candidates, at, said, columns)
+        if drafts:
+            chosen = np.zeros(len(candidates), np.bool_)
+            for draft in drafts.values():
+                chosen[draft.short_list] = True
+            some = np.flatnonzero(chosen)
+            known = {name: column[some] for name, column in columns.items()}
+            every = further(queries, candidates.at(some), self.statistics, known)
+            place = np.cumsum(chosen) - 1
+            for name, draft in drafts.items():
+                scored[name] = draft.at, self.rankers[name].score(draft, every, place[draft.short_list])
+        return scored
+
     def _ranked(
         self,
         queries: Queries,
         scenario: str,
         found: tuple[Candidates, Said],
         columns: Columns,
+        scored: tuple[NDArray[np.int64], NDArray[np.float64]],
         limit: int | None,
     ) -> Ranked:
         candidates, said = found
-        keep = np.ones(len(candidates), np.bool_)
-        if scenario in NEW_ONLY:
-            keep = ~candidates.owned
+        at, score = scored
         if scenario in OWNED_ONLY:
-            keep = candidates.owned
-        at = np.flatnonzero(keep)
+            owned = candidates.owned[at]
+            at, score = at[owned], score[owned]
         ranker = self.rankers.get(RANKED_BY[scenario])
-        if ranker is not None:
-            score = ranker.best(columns, at, candidates.row[at])
-        else:
-            score = self._baseline(self.baselines[RANKED_BY[scenario]], candidates, at, said, columns)
         row, item = candidates.row[at], candidates.item[at]
         ranked = rank(len(queries), row, item, score, limit)
         place = at[np.searchsorted(keys(row, item), keys(ranked.row, ranked.item))]
@@ -210,19 +232,26 @@ class Recommender:
         """The rankers' trees as texts, by file name."""
         carts = self.sources.get("complements")
         of_carts = carts.documents() if isinstance(carts, Carts) else {}
-        return {f"ranker.{name}.txt": ranker.text for name, ranker in self.rankers.items()} | of_carts
+        of_rankers = {f"ranker.{name}.txt": ranker.text for name, ranker in self.rankers.items()}
+        foreseeing = {f"foresight.{name}.txt": one.foresight for name, one in self.rankers.items() if one.foresight}
+        return of_rankers | foreseeing | of_carts
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "Recommender":
         """Raises BundleError or KeyError where the bundle lacks a part."""
         arrays = under(bundle.arrays, "recommender")
+        documents = bundle.manifest.documents
         rankers = {
-            name: Ranker.from_arrays(under(arrays, f"rankers.{name}"), bundle.document(f"ranker.{name}.txt"))
+            name: Ranker.from_arrays(
+                under(arrays, f"rankers.{name}"),
+                bundle.document(f"ranker.{name}.txt"),
+                bundle.document(f"foresight.{name}.txt") if f"foresight.{name}.txt" in documents else "",
+            )
             for name in dict.fromkeys(RANKED_BY.values())
-            if f"ranker.{name}.txt" in bundle.manifest.documents
+            if f"ranker.{name}.txt" in documents
         }
         sources = {name: kind.from_arrays(under(arrays, f"sources.{name}")) for name, kind in KINDS.items()}
-        if DOCUMENT in bundle.manifest.documents:
+        if DOCUMENT in documents:
             trees = {DOCUMENT: bundle.document(DOCUMENT)}
             sources["complements"] = Carts.from_arrays(under(arrays, "sources.complements"), trees)
         statistics = Statistics.from_arrays(under(arrays, "statistics"))

@@ -56,6 +56,12 @@ def trees_of(text: str) -> list[Tree]:
     return trees
 
 
+def names_of(text: str) -> tuple[str, ...]:
+    """The features that a model names, in their order."""
+    line = next((line for line in text.splitlines() if line.startswith("feature_names=")), "")
+    return tuple(line.removeprefix("feature_names=").split())
+
+
 def _tree(text: str) -> Tree:
     given = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.candidates import Candidates
-from models.features import Columns, matrix
+from models.features import Table, matrix
 from models.ranking import contains, keys
 from training.data import TrainingData
 from training.ranker_settings import TREES
@@ -26,6 +26,7 @@ class Rows:
     the rest: a customer weighs the root of what it bought."""
 
     names: tuple[str, ...] = ()
+    early: tuple[str, ...] = ()
     tables: list[NDArray[np.float32]] = field(default_factory=list)
     labels: list[NDArray[np.bool_]] = field(default_factory=list)
     weights: list[NDArray[np.float64]] = field(default_factory=list)
@@ -35,10 +36,10 @@ class Rows:
         return int(sum(label.sum() for label in self.labels))
 
     def add(
-        self, names: tuple[str, ...], table: NDArray[np.float32], row: NDArray[Any], label: NDArray[Any], weight: float
+        self, columns: Table, table: NDArray[np.float32], row: NDArray[Any], label: NDArray[Any], weight: float
     ) -> None:
         per_row = np.bincount(row, label)
-        self.names = names
+        self.names, self.early = columns.names, columns.early
         self.tables.append(table)
         self.labels.append(label)
         self.weights.append(weight / np.sqrt(np.maximum(per_row[row], 1)))
@@ -79,11 +80,10 @@ class Teachers:
         self._weight = {name: 1.0 if name in LONG_SIGHTED else FADING**age for name in TREES}
         self._thinned: dict[str, float] = {}
 
-    def add(self, some: NDArray[Any], candidates: Candidates, columns: Columns) -> None:
+    def add(self, some: NDArray[Any], candidates: Candidates, columns: Table) -> None:
         """A block's candidates; those of customers who do not teach are left out."""
         pairs = keys(some[candidates.row], candidates.item)
         teaches = np.isin(some, self.customers)
-        names = tuple(columns)
         for name, part in self._into.rows.items():
             label = contains(self._bought[name], pairs)
             considered = teaches[candidates.row] & (~candidates.owned if name == "discover" else True)
@@ -92,10 +92,10 @@ class Teachers:
             considered &= some_bought[candidates.row]
             chance = self._share(name, considered.sum() / max(teaches.sum(), 1))
             kept = np.flatnonzero(considered & (label | (self._rng.random(len(candidates)) < chance)))
-            row, table = candidates.row[kept], matrix(columns, names, kept)
-            part.add(names, table, row, label[kept], self._weight[name])
+            row, table = candidates.row[kept], matrix(columns, columns.names, kept)
+            part.add(columns, table, row, label[kept], self._weight[name])
             early = contains(self._window.bought, pairs[kept])
-            self._into.early[name].add(names, table, row, early, self._weight[name])
+            self._into.early[name].add(columns, table, row, early, self._weight[name])
 
     def _share(self, name: str, rows_each: float) -> float:
         # How much of what was not bought is kept; the first block with anything in it tells how much there will be.

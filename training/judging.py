@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from models.candidates import Candidates
-from models.features import Columns, features
+from models.features import Columns, Table, features
 from models.ranker import Ranker
 from models.ranking import Scored, contains, keys, rank
 from models.recommender import Recommender
@@ -112,7 +112,7 @@ class Judgement:
 
 
 # Takes each block of judges, with their candidates and features.
-Also = Callable[[NDArray[Any], Candidates, Columns], object]
+Also = Callable[[NDArray[Any], Candidates, Table], object]
 
 
 def judged(
@@ -130,10 +130,10 @@ def judged(
         some = judges.customers[start : start + BLOCK]
         queries = recommender.queries(some)
         candidates, said = recommender.find(queries)
-        columns = features(queries, candidates, recommender.statistics, said)
+        every = features(queries, candidates, recommender.statistics, said)
         if also is not None:
-            also(some, candidates, columns)
-        columns = dict(columns)
+            also(some, candidates, every)
+        columns = dict(every)
         source, signals = said["repeat"]
         for signal in source.signals:
             columns[signal] = source.at(signals, signal, candidates)

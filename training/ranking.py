@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.candidates import Candidates
-from models.features import Columns, features
+from models.features import Table, features
+from models.forest import Forest
 from models.ranker import Ranker
 from models.recommender import PERSONAL, Recommender
+from models.trees import trees_of
 from training.champion import Beside, Champion
 from training.data import TrainingData
 from training.fit.everything import Fit, fit_sources
@@ -26,6 +28,11 @@ from training.windows import Window, label_days, some_customers, window_starts
 BLOCK = 64
 # Fewer purchases than this among the candidates teach trees nothing that holds.
 LEAST_BOUGHT = 200
+# One thread, and the same trees again from the same rows.
+QUIETLY = {"num_threads": 1, "deterministic": True, "force_col_wise": True, "verbose": -1}
+# Trees that choose the short list: few and coarse, for they see every candidate.
+FORESIGHT_TREES, FORESIGHT_ROWS = 16, 200_000
+FORESIGHT = {"objective": "regression", "num_leaves": 16, "learning_rate": 0.25, "min_data_in_leaf": 100, "max_bin": 63}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +113,7 @@ def _teach(teachers: Teachers, recommender: Recommender, customers: NDArray[np.i
         teachers.add(*block)
 
 
-def blocks_of(recommender: Recommender, customers: NDArray[Any]) -> Iterator[tuple[NDArray[Any], Candidates, Columns]]:
+def blocks_of(recommender: Recommender, customers: NDArray[Any]) -> Iterator[tuple[NDArray[Any], Candidates, Table]]:
     """Customers in blocks, with their candidates and features."""
     for start in range(0, len(customers), BLOCK):
         some = customers[start : start + BLOCK]
@@ -126,8 +133,9 @@ def _trees_of(rows: dict[str, Rows], settings: RankerSettings) -> dict[str, Rank
 
 
 def _fit_trees(rows: Rows, trees: TreeSettings, seed: int) -> Ranker:
+    table = np.concatenate(rows.tables)
     dataset = lightgbm.Dataset(
-        np.concatenate(rows.tables),
+        table,
         np.concatenate(rows.labels).astype(np.int8),
         weight=np.concatenate(rows.weights),
         feature_name=list(rows.names),
@@ -144,10 +152,18 @@ def _fit_trees(rows: Rows, trees: TreeSettings, seed: int) -> Ranker:
         "bagging_freq": 1,
         "max_bin": 127,
         "seed": seed,
-        "num_threads": 1,
-        "deterministic": True,
-        "force_col_wise": True,
-        "verbose": -1,
+        **QUIETLY,
     }
     booster = lightgbm.train(parameters, dataset, trees.rounds)
-    return Ranker(booster.model_to_string(), rows.names, np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    text = booster.model_to_string()
+    foresight = _fit_foresight(text, rows, table, seed)
+    return Ranker(text, rows.names, np.array([0.0, 1.0]), np.array([0.0, 1.0]), foresight)
+
+
+def _fit_foresight(text: str, rows: Rows, table: NDArray[np.float32], seed: int) -> str:
+    """A small model that foresees from early features what the trees of `text` say of a row."""
+    early = [rows.names.index(name) for name in rows.early]
+    some = np.sort(np.random.default_rng(seed).permutation(len(table))[:FORESIGHT_ROWS])
+    raw = Forest.of(trees_of(text)).sums(np.ascontiguousarray(table[some].T))
+    dataset = lightgbm.Dataset(table[some][:, early], raw, feature_name=list(rows.early), free_raw_data=True)
+    return lightgbm.train({**FORESIGHT, "seed": seed, **QUIETLY}, dataset, FORESIGHT_TREES).model_to_string()
