@@ -113,7 +113,7 @@ def watch(stages_of: Stages, recommender: Recommender) -> None:
         stages_of.watch(type(recommender.sources[name]), "score", f"source {name}")
     for name in ("find", "proposals", "_scored", "_ranked", "_carried"):
         stages_of.watch(Recommender, name, f"recommender {name.strip('_')}")
-    stages_of.watch(stages, "best_of_rows", "top of rows")
+    stages_of.watch(stages, "best_new", "top of rows")
     stages_of.watch(stages, "early", "features: early")
     stages_of.watch(stages, "further", "features: further")
     stages_of.watch(Ranker, "draft", "trees: short list")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.habits import Habits
-from models.sparse import Places
+from models.sparse import Places, row_bounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,11 @@ class Candidates:
     def places(self) -> Places:
         """For taking their values out of matrices rows × items."""
         return Places(self.shape, self.row, self.item)
+
+    @cached_property
+    def bounds(self) -> NDArray[np.int32]:
+        """Where each row begins and ends."""
+        return row_bounds(self.shape[0], self.row)
 
     @classmethod
     def of(cls, habits: Habits, key: NDArray[np.int64]) -> "Candidates":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.features import Columns, matrix, table_of
 from models.forest import Forest
-from models.ranking import positions
+from models.tops import best_of_runs
 from models.trees import booster, names_of, trees_of
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ class Ranker:
             return Draft(at, row, np.zeros(len(at)), np.arange(len(at)))
         names, forest = self._foreseeing
         foreseen = forest.sums(table_of(early, names, at))
-        order = np.lexsort((-foreseen, row))
-        return Draft(at, row, foreseen, np.sort(order[positions(row[order]) < SHORT]))
+        return Draft(at, row, foreseen, best_of_runs(row, foreseen, SHORT))
 
     def score(self, draft: Draft, columns: Columns, places: NDArray[Any]) -> NDArray[np.float64]:
         """Scores of a draft's candidates; those of its short list are at `places` of `columns`.

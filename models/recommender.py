@@ -1,7 +1,7 @@
 """Ranks items for a block of queries: candidates, features, trees; the same code for one customer and for many."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from models.sources.protocol import Queries, Signals, Source
 from models.sources.repeat import Repeat
 from models.sparse import Places, Rows, row_numbers, segment_maxima, stored_where
 from models.statistics import Statistics
-from models.tops import best_of_rows
+from models.tops import best_new, best_of_rows
 
 KINDS: Mapping[str, type[Source]] = {
     "repeat": Repeat,
@@ -108,23 +108,32 @@ class Recommender:
     def find(self, queries: Queries, within: NDArray[np.bool_] | None = None) -> tuple[Candidates, Said]:
         """The first stage: each source's signals, and the union of what they propose."""
         said = {name: (self.sources[name], self.sources[name].score(queries)) for name in PERSONAL}
-        parts = []
-        for proposal in self.proposals(queries, said):
+        wanted = []
+        for proposal in self._speaking(said):
             rows = proposal.rows if within is None else stored_where(proposal.rows, within[proposal.rows.indices])
-            best = best_of_rows(rows, proposal.limit)
-            parts.append(keys(row_numbers(rows)[best], rows.indices[best]))
-        return Candidates.of(queries.habits, np.unique(np.concatenate(parts))), said
+            wanted.append((rows, proposal.limit))
+        (own, limit), *others = wanted
+        best, pairs = best_of_rows(own, limit), queries.habits.pairs
+        bought = keys(row_numbers(own)[best], own.indices[best])
+        new = best_new(others, pairs.indptr, pairs.item)
+        return Candidates.of(queries.habits, np.sort(np.concatenate([bought, new]))), said
 
     def proposals(self, queries: Queries, said: Said) -> Iterator[Proposal]:
         """What each source may propose: *repeat* what the row bought before, the others what it did not."""
-        yield Proposal("repeat", "habit", said["repeat"][1].rows["habit"], self.settings.own)
+        first, *others = self._speaking(said)
+        yield first
         pairs = queries.habits.pairs
         owned = Places((len(queries), queries.n_items), pairs.row, pairs.item)
+        for proposal in others:
+            yield replace(proposal, rows=stored_where(proposal.rows, ~owned.hold(proposal.rows)))
+
+    def _speaking(self, said: Said) -> Iterator[Proposal]:
+        """First *repeat*, then the others; with what a row must not have of them."""
+        yield Proposal("repeat", "habit", said["repeat"][1].rows["habit"], self.settings.own)
         for name, (source, signals) in said.items():
             limit = self.settings.others // 2 if name == "popular" else self.settings.others
             for signal in source.proposing if name != "repeat" else ():
-                rows = signals.rows[signal]
-                yield Proposal(name, signal, stored_where(rows, ~owned.hold(rows)), limit)
+                yield Proposal(name, signal, signals.rows[signal], limit)
 
     def _scored(
         self, queries: Queries, names: Iterable[str], found: tuple[Candidates, Said], columns: Columns

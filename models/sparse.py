@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse._sparsetools import csr_matmat
 
 from models.ranking import keys
+from models.scratch import row_of_zeros
 
 Rows = sp.csr_array
 
@@ -166,6 +167,23 @@ class Places:
         else:
             held = self._chosen[row_numbers(matrix), matrix.indices]
         return held
+
+
+def values_at(matrix: "Rows[Any]", bounds: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float32]:
+    """The matrix's value at row r and each of `column[bounds[r]:bounds[r + 1]]`, 0 where nothing is stored.
+
+    A row at a time: a dense row stays in the cache, where the dense block would lie all over the memory.
+    """
+    values = np.empty(len(column), np.float32)
+    edges, stored = bounds.tolist(), matrix.indptr.tolist()
+    with row_of_zeros(matrix.shape[1], np.float32) as dense:
+        for row in range(matrix.shape[0]):
+            some = matrix.indices[stored[row] : stored[row + 1]]
+            dense[some] = matrix.data[stored[row] : stored[row + 1]]
+            here = slice(edges[row], edges[row + 1])
+            values[here] = dense[column[here]]
+            dense[some] = 0
+    return values
 
 
 def look_up(matrix: "Rows[Any]", row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ EXACT = float(2**24)
 @dataclass(frozen=True, kw_only=True)
 class FactorSettings:
     """`factors`, `iterations`, `regularisation`, `alpha` (weight of a purchase above none) of the ALS fit; `head`:
-    the most bought items, which alone are scored as candidates; `seed` of its start."""
+    the most bought items, which alone are scored as candidates, `proposed` of them at least; `seed` of its start."""
 
     factors: int = 64
     iterations: int = 10
@@ -125,12 +125,10 @@ class Factors(Source):
             return Signals({"factors": empty}, {"vectors": vectors})
         scale = (np.float32(self._levels[0]) / largest[active])[:, None]
         scores = np.rint(vectors[active] * scale) @ self._head.T
-        top = np.argpartition(scores, len(self.head) - limit, axis=1)[:, -limit:]
-        value = np.take_along_axis(scores, top, axis=1) / (scale * self._scale)
-        row = np.repeat(active, limit)
-        item, value = self.head[top].ravel(), value.ravel()
-        some = value > 0
-        rows = rows_of(len(queries), queries.n_items, row[some], item[some], value[some])
+        least = np.maximum(_reached_by(scores, limit), 1)
+        row, place = np.nonzero(scores >= least[:, None])
+        value = scores[row, place] / (scale[row, 0] * self._scale)
+        rows = rows_of(len(queries), queries.n_items, active[row], self.head[place], value)
         return Signals({"factors": rows}, {"vectors": vectors})
 
     def at(self, said: Signals, signal: str, candidates: Candidates) -> NDArray[np.float32]:
@@ -152,3 +150,14 @@ class Factors(Source):
         alpha, regularisation, proposed = map(float, arrays["numbers"])
         users, items, head, entries = (arrays[name] for name in ("users", "items", "head", "entries"))
         return cls(users, items, head, entries, alpha, regularisation, int(proposed))
+
+
+def _reached_by(scores: NDArray[np.float32], limit: int) -> NDArray[np.float32]:
+    """For each row a score that at least `limit` of its scores reach, and seldom many more: the limit-th greatest of
+    the greatest of some; shape (n_rows,)."""
+    each = scores.shape[1] // (2 * limit)
+    if each > 1:
+        n_runs = scores.shape[1] // each
+        scores = scores[:, : n_runs * each].reshape(len(scores), each, n_runs).max(axis=1)
+    least: NDArray[np.float32] = np.partition(scores, scores.shape[1] - limit, axis=1)[:, scores.shape[1] - limit]
+    return least

@@ -13,7 +13,7 @@ from models.candidates import Candidates
 from models.habits import Habits
 from models.interactions import Interactions, Pairs
 from models.ranking import Scored, rank
-from models.sparse import Rows, row_numbers
+from models.sparse import Rows, row_numbers, values_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class Source(ABC):
 
     def at(self, said: Signals, signal: str, candidates: Candidates) -> NDArray[np.float32]:
         """A signal's score of each candidate, 0 where it has none."""
-        return candidates.places.take(said.rows[signal])
+        return values_at(said.rows[signal], candidates.bounds, candidates.item)
 
     def candidates(self, queries: Queries, limit: int) -> Scored:
         """Up to `limit` items a row by the first proposing signal, best first."""
