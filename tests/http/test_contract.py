@@ -15,16 +15,11 @@ from openapi_pydantic import OpenAPI
 from schemathesis import GenerationMode
 from werkzeug.serving import make_server
 
+from benchmarks.contract import ask_in_chains
 from recsvc.engine.filters import MOST_CONDITIONS, ShapeError, parse_filter
 from recsvc.http.schemas import ITEM_FIELDS, Readiness, RecommendRequest
 
 CASES = 60
-
-
-@schemathesis.serializer("application/x-ndjson")
-def as_lines(_: Any, value: Any) -> bytes:
-    """JSON lines are text."""
-    return str(value).encode()
 
 
 @pytest.fixture
@@ -82,6 +77,17 @@ def test_no_request_fails_or_is_answered_otherwise_than_documented(
         case.call_and_validate()
 
     ask()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_chains_along_the_links_of_the_document_hold(app: Flask) -> None:
+    """The short version of `benchmarks.contract`: ids of answers are handed to the next questions."""
+    asked, found = ask_in_chains(app, CASES, 1)
+    assert found == []
+    assert asked.total() >= CASES
+    assert all(name.split()[1] == "/recommend," for name in asked)
+    assert len(asked) == 2
 
 
 def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
