@@ -27,7 +27,7 @@ CHROMIUM_ARGUMENTS = (
 )
 
 # Files that take longest.
-LONGEST = ("test_accuracy.py", "test_container.py", "test_events_served.py", "test_stopped.py")
+LONGEST = ("test_spark.py", "test_accuracy.py", "test_container.py", "test_events_served.py", "test_stopped.py")
 
 
 def require(condition: object, missing: str) -> None:

@@ -22,7 +22,7 @@ KINDS = {
 }  # fmt: skip
 LINES_SCHEMA = ", ".join(f"`{name}` {'int' if kind is np.int32 else 'float'}" for name, kind in KINDS.items())
 SCHEMA = "block int, start int, end int, n_lines bigint, " + ", ".join(f"`{name}` binary" for name in KINDS)
-ROWS_AT_ONCE = "4"
+ROWS_AT_ONCE = 4
 ARROW_ROWS, PARQUET_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch", "spark.sql.parquet.columnarReaderBatchSize"
 Task = Callable[[Iterable["Block"]], Iterator[pa.RecordBatch]]
 
@@ -104,11 +104,11 @@ class Blocking:
 
 
 @contextmanager
-def few_rows(session: SparkSession) -> Iterator[None]:
-    """Have Spark hand over blocks a few at a time: each is megabytes."""
+def few_rows(session: SparkSession, rows: int = ROWS_AT_ONCE) -> Iterator[None]:
+    """Have Spark read and hand over large rows a few at a time: a block is megabytes."""
     before = {name: session.conf.get(name) for name in (ARROW_ROWS, PARQUET_ROWS)}
     for name in before:
-        session.conf.set(name, ROWS_AT_ONCE)
+        session.conf.set(name, str(rows))
     try:
         yield
     finally:

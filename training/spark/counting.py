@@ -33,7 +33,8 @@ from training.spark.tables import SparkTables
 # Per item: what Statistics are made of, and the decayed sales that the source `popular` orders by.
 SUMS = (*CUSTOMER_SUMS, *LINE_SUMS, "popular")
 COUNTS_SCHEMA = "item int, first_sale bigint, " + ", ".join(f"{name} double" for name in SUMS)
-TOGETHER_SCHEMA = "place int, degree double, sums binary"
+# A row of the head's square: the places in it that are not 0 (int32), and what they hold (float32).
+TOGETHER_SCHEMA = "place int, degree double, others binary, sums binary"
 # The row that counts customers.
 CUSTOMERS = -1
 ROWS_A_BATCH = 64
@@ -94,25 +95,27 @@ def fit_neighbours(tables: SparkTables, statistics: Statistics, settings: Neighb
         parts = mapped(tables.read(BLOCKS), _pairs_task(head, today, horizon, history), TOGETHER_SCHEMA)
         tables.write("together_parts", parts)
 
-    def add_up(key: tuple[pa.Scalar, ...], rows: pa.Table) -> pa.Table:
-        sums = np.sum([np.frombuffer(row.as_buffer(), np.float32) for row in rows["sums"]], axis=0, dtype=np.float32)
-        degree = float(rows["degree"].to_numpy().sum())
-        columns = {"place": pa.array([key[0].as_py()], pa.int32()), "degree": pa.array([degree], pa.float64())}
-        return pa.table({**columns, "sums": pa.array([sums.tobytes()], pa.binary())})
+    n_head = len(items)
 
-    tables.write("together", tables.read("together_parts").groupBy("place").applyInArrow(add_up, TOGETHER_SCHEMA))
+    def add_up(key: tuple[pa.Scalar, ...], rows: pa.Table) -> pa.Table:
+        total = np.zeros(n_head, np.float32)
+        for others, sums in zip(rows["others"], rows["sums"], strict=True):
+            total[np.frombuffer(others.as_buffer(), np.int32)] += np.frombuffer(sums.as_buffer(), np.float32)
+        return pa.Table.from_batches([_row_of(key[0].as_py(), float(rows["degree"].to_numpy().sum()), total)])
+
+    with few_rows(tables.session, ROWS_A_BATCH):
+        tables.write("together", tables.read("together_parts").groupBy("place").applyInArrow(add_up, TOGETHER_SCHEMA))
     degree = np.zeros(len(head))
     degrees = tables.folder.table("together", ["place", "degree"])
     degree[items[degrees["place"].to_numpy()]] = degrees["degree"].to_numpy()
     weight = degree_weight(degree)
     related = Related(len(head))
-    for batch in tables.folder.batches("together", ["place", "sums"], ROWS_A_BATCH):
-        for place, sums in zip(batch.column("place").to_pylist(), batch.column("sums"), strict=True):
-            item, held = int(items[place]), np.frombuffer(sums.as_buffer(), np.float32)
-            some = np.flatnonzero(held)
-            other = items[some]
-            together = (held[some] * weight[other] * weight[item]).astype(np.float32)
-            pairs = Together(item, item + 1, np.full(len(some), item, np.int64), other, together)
+    for batch in tables.folder.batches("together", ["place", "others", "sums"], ROWS_A_BATCH):
+        for place, others, sums in zip(*(batch.column(name) for name in ("place", "others", "sums")), strict=True):
+            item, other = int(items[place.as_py()]), items[np.frombuffer(others.as_buffer(), np.int32)]
+            held = np.frombuffer(sums.as_buffer(), np.float32)
+            together = (held * weight[other] * weight[item]).astype(np.float32)
+            pairs = Together(item, item + 1, np.full(len(other), item, np.int64), other, together)
             related.add(item, pairs.best(neighbour_weight(together, weight[other]), settings.neighbours))
     return neighbours_of(ItemTable.of(related.matrix()), weight, head)
 
@@ -138,11 +141,17 @@ def _pairs_task(
             product = sp.csr_array(held.T) @ held
             square[row_numbers(product) * n_head + product.indices] += product.data
         rows = square.reshape(n_head, n_head)
-        for start in range(0, n_head, ROWS_A_BATCH):
-            some = np.arange(start, min(start + ROWS_A_BATCH, n_head))
-            some = some[degree[some] > 0]
-            sums = pa.array([rows[place].tobytes() for place in some], pa.binary())
-            columns = {"place": pa.array(some, pa.int32()), "degree": pa.array(degree[some], pa.float64())}
-            yield pa.record_batch({**columns, "sums": sums})
+        for row in np.flatnonzero(degree).tolist():
+            yield _row_of(row, float(degree[row]), rows[row])
 
     return task
+
+
+def _row_of(place: int, degree: float, sums: NDArray[np.float32]) -> pa.RecordBatch:
+    """A row of TOGETHER_SCHEMA."""
+    others = np.flatnonzero(sums).astype(np.int32)
+    columns = {"place": pa.array([place], pa.int32()), "degree": pa.array([degree], pa.float64())}
+    columns |= {
+        name: pa.array([value.tobytes()], pa.binary()) for name, value in (("others", others), ("sums", sums[others]))
+    }
+    return pa.record_batch(columns)

@@ -4,8 +4,9 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -58,10 +59,15 @@ def open_session(settings: SparkSettings) -> Iterator[SparkSession]:
             if settings.partitions:
                 session.conf.set("spark.sql.shuffle.partitions", str(settings.partitions))
             yield session
-        except PySparkException as error:
-            raise RecsvcError(f"Spark stopped: {_first_line(error)}; its own log says more") from error
+        except (PySparkException, Py4JError, ConnectionError) as error:
+            raise RecsvcError(
+                f"Spark stopped: {_first_line(error)}; what it wrote above says more. Where memory was short, raise "
+                "spark.driver.memory or spark.executor.memory"
+            ) from error
         finally:
-            session.stop()
+            # A JVM that died cannot be told to stop.
+            with suppress(PySparkException, Py4JError, ConnectionError):
+                session.stop()
 
 
 def _start(builder: SparkSession.Builder, place: str) -> SparkSession:
