@@ -26,6 +26,7 @@ COLUMNS = (
     "source",
     "reason",
 )
+CSV_HEAD = (",".join(COLUMNS) + "\r\n").encode()
 ROWS_A_GROUP = 100_000
 
 
@@ -80,6 +81,31 @@ def _text(value: Any, place: str) -> str | None:
     raise InputError(f"{place} is {value!r}; expected a text")
 
 
+class Tally:
+    """Counts what went by."""
+
+    def __init__(self) -> None:
+        self.lists = self.filled = self.empty = 0
+
+    def over(self, answers: Iterable[Answer]) -> Iterator[Answer]:
+        """Pass answers through."""
+        for answer in answers:
+            self.lists += 1
+            self.filled += answer.fallback is not None
+            self.empty += not answer.items
+            yield answer
+
+    def add(self, other: "Tally") -> None:
+        """What went by elsewhere."""
+        self.lists += other.lists
+        self.filled += other.filled
+        self.empty += other.empty
+
+    def summary(self, out: Path) -> str:
+        """What was written, in a sentence."""
+        return f"{self.lists:,} lists to {out}; {self.filled:,} with a fallback, {self.empty:,} empty"
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     try:
@@ -123,10 +149,17 @@ def write_answers(answers: Iterable[Answer], out: Path | None) -> None:
     writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
     if out.suffix not in writers:
         raise InputError(f"--out {out}: unknown ending {out.suffix!r}; use .jsonl, .csv or .parquet")
+    with whole_file(out) as stream:
+        writers[out.suffix](answers, stream)
+
+
+@contextmanager
+def whole_file(out: Path) -> Iterator[BinaryIO]:
+    """A file that appears when the block ends, or not at all."""
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as stream:
-            writers[out.suffix](answers, stream)
+            yield stream
         os.replace(temporary, out)
     except OSError as error:
         raise InputError(f"--out {out}: {error.strerror}") from None
@@ -138,7 +171,8 @@ def _write_jsonl(answers: Iterable[Answer], stream: BinaryIO) -> None:
     stream.writelines(orjson.dumps(answer_json(answer), option=orjson.OPT_APPEND_NEWLINE) for answer in answers)
 
 
-def _rows(answers: Iterable[Answer]) -> Iterator[tuple[Any, ...]]:
+def answer_rows(answers: Iterable[Answer]) -> Iterator[tuple[Any, ...]]:
+    """One row an item, by COLUMNS."""
     for answer in answers:
         head = (
             answer.query.customer_id,
@@ -157,7 +191,7 @@ def _write_csv(answers: Iterable[Answer], stream: BinaryIO) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows(_rows(answers))
+    writer.writerows(answer_rows(answers))
     text.detach()
 
 
@@ -170,7 +204,7 @@ def _write_parquet(answers: Iterable[Answer], stream: BinaryIO) -> None:
     texts = {name: pa.string() for name in COLUMNS}
     schema = pa.schema({**texts, "rank": pa.int32(), "score": pa.float64()})
     with pq.ParquetWriter(stream, schema) as writer:
-        rows = iter(_rows(answers))
+        rows = iter(answer_rows(answers))
         from itertools import islice
 
         while group := list(islice(rows, ROWS_A_GROUP)):

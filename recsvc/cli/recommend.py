@@ -1,7 +1,9 @@
 """`recsvc recommend`: lists for one customer, a file of customers, all of them, or a file of queries."""
 
 import json
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +16,9 @@ from models.errors import InputError
 from models.remote_registry import open_registry
 from models.scenarios import SCENARIOS
 from recsvc.cli.talk import config_option, progress, say, store_option
-from recsvc.engine import Answer, Engine, Query
+from recsvc.engine import Engine, Query
 from recsvc.faults import explained
-from recsvc.files import customer_ids, queries_of, write_answers
+from recsvc.files import CSV_HEAD, Tally, customer_ids, queries_of, whole_file, write_answers
 from recsvc.placements import read_placements, shaped, unknown_placement
 from recsvc.wishes import Wishes
 
@@ -39,6 +41,12 @@ from recsvc.wishes import Wishes
 @click.option(
     "--out", type=click.Path(path_type=Path), help="FILE.jsonl, .csv or .parquet; stdout (JSON lines) by default."
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    show_default="one a core, at most 4",
+    help="That make the lists of --all, in JSON lines or CSV.",
+)
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @config_option
 @store_option
@@ -53,6 +61,7 @@ def recommend(
     placement: str | None,
     filter_json: str | None,
     out: Path | None,
+    processes: int | None,
     quiet: bool,
     config: Path | None,
     store: Path,
@@ -74,6 +83,9 @@ def recommend(
     if placement is None and scenario is None and queries is not None:
         wishes["scenario"] = "complements"
     engine = Engine.from_bundle(open_registry(store).open(verify=False), in_bulk=True)
+    if everybody:
+        _write_all(engine, store, wishes, locale, out, processes, quiet=quiet)
+        return
     total: int | None
     asked: Iterable[Query]
     if queries is not None:
@@ -82,16 +94,49 @@ def recommend(
         ids: Iterable[str]
         if customer_id is not None:
             ids, total = [customer_id], 1
-        elif customers is not None:
-            ids, total = customer_ids(customers), None
         else:
-            known = (engine.customers[c] for c in range(len(engine.customers)))
-            ids, total = (one for one in known if engine.customers.find(one) >= 0), len(engine.customers)
+            assert customers is not None
+            ids, total = customer_ids(customers), None
         asked = (Query(customer_id=one, locale=locale, **wishes) for one in ids)
     with progress("lists", total, quiet=quiet) as meter:
         tally = Tally()
         answers = tally.over(meter.over(engine.recommend_many(asked, now=datetime.now(UTC))))
         write_answers(answers, out)
+    if not quiet and out is not None:
+        say(tally.summary(out))
+
+
+def _write_all(
+    engine: Engine,
+    store: Path,
+    wishes: dict[str, Any],
+    locale: str,
+    out: Path | None,
+    processes: int | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Everybody's lists, by several processes where there are many."""
+    from recsvc.bulk import ENCODE, Recipe, known_customers, lines_by_processes
+    from recsvc.offers.processes import default_processes
+
+    total, tally, now = len(engine.customers), Tally(), datetime.now(UTC)
+    kind = ".jsonl" if out is None else out.suffix
+    several = (processes or default_processes(total)) if kind in ENCODE else 1
+    with progress("lists", total, quiet=quiet) as meter:
+        if several == 1:
+            ids = known_customers(engine, 0, total)
+            asked = (Query(customer_id=one, locale=locale, **wishes) for one in ids)
+            write_answers(tally.over(meter.over(engine.recommend_many(asked, now=now))), out)
+        else:
+            recipe = Recipe(store=store, version=engine.version, wishes=wishes, locale=locale, now=now, kind=kind)
+            with whole_file(out) if out is not None else nullcontext(sys.stdout.buffer) as stream:
+                if kind == ".csv":
+                    stream.write(CSV_HEAD)
+                for lines in lines_by_processes(recipe, total, several):
+                    stream.write(lines.text)
+                    tally.add(lines.tally)
+                    meter.advance(lines.tally.lists)
     if not quiet and out is not None:
         say(tally.summary(out))
 
@@ -112,20 +157,3 @@ def _wishes(placement: str | None, config: Path | None, filter_json: str | None,
     except ValidationError as error:
         raise InputError("--" + explained(error.errors(include_url=False)[0], Wishes.model_fields)) from None
     return shaped(wishes, placement, named[placement] if placement is not None else None)
-
-
-class Tally:
-    """Counts what went by."""
-
-    def __init__(self) -> None:
-        self.lists = self.filled = self.empty = 0
-
-    def over(self, answers: Iterable[Answer]) -> Iterator[Answer]:
-        for answer in answers:
-            self.lists += 1
-            self.filled += answer.fallback is not None
-            self.empty += not answer.items
-            yield answer
-
-    def summary(self, out: Path) -> str:
-        return f"{self.lists:,} lists to {out}; {self.filled:,} with a fallback, {self.empty:,} empty"

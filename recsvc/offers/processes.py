@@ -117,9 +117,14 @@ class _Mine:
 
 def _begin(recipe: Recipe, turns: Turns) -> None:
     """Once in each process."""
+    in_a_process()
+    _Mine.recipe, _Mine.turns = recipe, turns
+
+
+def in_a_process() -> None:
+    """What every process of a pool does first: it ends with its parent, and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who pressed Ctrl-C is answered by the process that began it all
     threading.Thread(target=_end_with_parent, name="recsvc-parent", daemon=True).start()
-    _Mine.recipe, _Mine.turns = recipe, turns
 
 
 def _end_with_parent() -> None:
