@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.interactions import Interactions, Pairs
-from models.ranking import keys, positions
+from models.ranking import distinct, keys, positions
 from models.sparse import Rows, rows_of
 
 # Half-lives of the decayed counts, in horizons (the days ahead that lists look).
@@ -66,7 +66,7 @@ class Habits:
     @cached_property
     def _days(self) -> NDArray[np.int64]:
         # Distinct (row, day) of purchase: a customer's shopping days.
-        return np.unique(keys(self.history.row, self.history.day))
+        return distinct(keys(self.history.row, self.history.day))
 
     @cached_property
     def _first_day_of_row(self) -> NDArray[np.int64]:

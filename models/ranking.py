@@ -48,6 +48,15 @@ def positions(row: NDArray[Any]) -> NDArray[np.int64]:
     return place - np.maximum.accumulate(np.where(starts, place, 0))
 
 
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """The values, ascending, each once. By sorting: the hash table of numpy's unique takes twenty times as long on some
+    millions of whole numbers."""
+    ascending = np.sort(values)
+    first = np.ones(len(ascending), np.bool_)
+    first[1:] = ascending[1:] != ascending[:-1]
+    return ascending[first]
+
+
 def rank(n_rows: int, row: NDArray[Any], item: NDArray[Any], score: NDArray[Any], limit: int | None = None) -> Scored:
     """Sort loose (row, item, score) triples, best first within a row, and keep the first `limit` of each row.
 

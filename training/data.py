@@ -32,6 +32,11 @@ class PurchaseLines:
     def where(self, mask: NDArray[np.bool_]) -> "PurchaseLines":
         return PurchaseLines(**{name: array[mask] for name, array in vars(self).items()})
 
+    def sorted(self) -> "PurchaseLines":
+        """The same lines, in their order again after some became guests'."""
+        order = np.lexsort((self.item, self.order, self.day, self.customer))
+        return PurchaseLines(**{name: array[order] for name, array in vars(self).items()})
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingData:
@@ -51,8 +56,10 @@ class TrainingData:
 
     def interactions(self) -> Interactions:
         """The known customers' histories: row i is customer i."""
-        known = self.lines.where(self.lines.customer >= 0)
-        return Interactions.of(len(self.customers), known.customer, known.item, known.day, known.quantity, known.order)
+        lines = self.lines
+        known = slice(int(np.searchsorted(lines.customer, 0)), None)  # guests come first
+        columns = (lines.customer, lines.item, lines.day, lines.quantity, lines.order)
+        return Interactions.of_sorted(len(self.customers), len(self.catalogue), *(column[known] for column in columns))
 
     def without(self, erased: ErasedIds) -> "TrainingData":
         """The same shop where the purchases of erased customers are guests' purchases, and their ids are gone."""
@@ -60,9 +67,7 @@ class TrainingData:
         if not gone.any():
             return self
         code = np.append(np.where(gone, -1, np.cumsum(~gone) - 1), -1).astype(np.int32)  # the last is a guest's
-        moved = replace(self.lines, customer=code[self.lines.customer])
-        order = np.lexsort((moved.item, moved.order, moved.day, moved.customer))
-        lines = PurchaseLines(**{name: array[order] for name, array in vars(moved).items()})
+        lines = replace(self.lines, customer=code[self.lines.customer]).sorted()
         names = self.customers.table.take(np.flatnonzero(~gone).tolist())
         return replace(self, customers=IdIndex.of(names), lines=lines)
 

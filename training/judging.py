@@ -11,7 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from models.candidates import Candidates
 from models.features import Columns, Table, features
 from models.ranker import Ranker
-from models.ranking import Scored, contains, keys, rank
+from models.ranking import Scored, contains, distinct, keys, rank
 from models.recommender import Recommender
 from models.scenarios import BASELINES
 from training.data import TrainingData
@@ -50,7 +50,7 @@ class Judges:
     ) -> "Judges":
         """At most `limit` of them, drawn at random; none of those `without`, who taught what is judged."""
         lines = data.lines
-        past = np.unique(lines.customer[(lines.day < window.start) & (lines.customer >= 0)]).astype(np.int64)
+        past = distinct(lines.customer[(lines.day < window.start) & (lines.customer >= 0)]).astype(np.int64)
         past = np.setdiff1d(past, without)
         if len(past) > limit:
             past = np.sort(rng.choice(past, limit, replace=False))
@@ -158,7 +158,7 @@ def truth_of(judges: Judges, recommender: Recommender, name: str) -> Truth:
     row, item = np.searchsorted(judges.customers, customer[mine]), item[mine]
     if name == "discover":
         history = recommender.histories.rows(judges.customers)
-        new = ~contains(np.unique(keys(history.row, history.item)), keys(row, item))
+        new = ~contains(distinct(keys(history.row, history.item)), keys(row, item))
         row, item = row[new], item[new]
     return Truth.of(len(judges.customers), row, item)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ranking import keys
+from models.ranking import distinct, keys
 from training.data import TrainingData
 
 LONGEST, SHORTEST = 28, 7
@@ -36,14 +36,14 @@ class Window:
         known[lines.customer[lines.day < start]] = True
         known[-1] = False
         inside = (lines.day >= start) & (lines.day < start + days) & known[lines.customer]
-        bought = np.unique(keys(lines.customer[inside], lines.item[inside]))
-        return cls(start, days, np.unique(bought >> 32), bought)
+        bought = distinct(keys(lines.customer[inside], lines.item[inside]))
+        return cls(start, days, distinct(bought >> 32), bought)
 
     def bought_within(self, data: TrainingData, days: int) -> NDArray[np.int64]:
         """Keys of what its customers bought in the `days` from its start, as far as the data go; ascending."""
         lines = data.lines
         inside = (lines.day >= self.start) & (lines.day < self.start + days) & np.isin(lines.customer, self.customers)
-        return np.unique(keys(lines.customer[inside], lines.item[inside]))
+        return distinct(keys(lines.customer[inside], lines.item[inside]))
 
 
 def horizon_of(data: TrainingData, days: int = 0) -> int:

@@ -17,6 +17,17 @@ def test_entries_are_sorted_by_item_and_day() -> None:
     assert history().day.tolist() == [11, 10, 12, 20]
 
 
+def test_sorted_entries_become_the_same_rows_by_counting() -> None:
+    rng = np.random.default_rng(1)
+    row, item, day, order = (rng.integers(0, n, 400) for n in (30, 12, 9, 200))
+    by_day = np.lexsort((order, day, row))
+    columns = [column[by_day] for column in (row, item, day, rng.random(400), order)]
+    quick, plain = Interactions.of_sorted(31, 12, *columns), Interactions.of(31, *columns)
+    for name, array in plain.arrays().items():
+        np.testing.assert_array_equal(quick.arrays()[name], array)
+        assert quick.arrays()[name].dtype == array.dtype
+
+
 def test_rows_picks_histories_in_the_order_asked_and_nothing_for_a_stranger() -> None:
     picked = history().rows(np.array([2, -1, 0]))
     assert picked.indptr.tolist() == [0, 1, 1, 4]

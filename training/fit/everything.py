@@ -2,10 +2,12 @@
 come from here. Carts have a fit of their own."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from models.recommender import PERSONAL, Recommender
 from models.scenarios import BASELINES
+from models.sources.factors import Factors
 from models.sources.protocol import Source
 from training.data import TrainingData
 from training.fit.factors import fit_factors
@@ -40,12 +42,36 @@ def past_of(data: TrainingData, horizon: int) -> Past:
 
 
 def fit_sources(
-    data: TrainingData, settings: TrainingSettings, horizon: int, names: Collection[str] = PERSONAL
+    data: TrainingData,
+    settings: TrainingSettings,
+    horizon: int,
+    names: Collection[str] = PERSONAL,
+    start: Factors | None = None,
 ) -> Recommender:
-    """A recommender that knows `data` and nothing later, with the sources of `names`.
+    """A recommender that knows `data` and nothing later, with the sources of `names`; factors of a large shop go on
+    from `start`, those of an earlier day.
 
     It has no rankers yet and orders by its baselines.
     """
     past = past_of(data, horizon)
-    sources = {name: FITS[name](past, getattr(settings, name)) for name in names}
+    fits: dict[str, Callable[[Past, Any], Source]] = {**FITS, "factors": partial(fit_factors, start=start)}
+    sources = {name: fits[name](past, getattr(settings, name)) for name in names}
     return Recommender(past.habits.history, past.statistics, sources, {}, BASELINES, settings.lists)
+
+
+class Onward:
+    """Fits sources like `fit_sources` as of one day after another, earlier ones first: factors go on from those of the
+    day before, and so know nothing later either."""
+
+    def __init__(self) -> None:
+        self._factors: Factors | None = None
+
+    def fit(
+        self, data: TrainingData, settings: TrainingSettings, horizon: int, names: Collection[str] = PERSONAL
+    ) -> Recommender:
+        """As `fit_sources`; `data` is always the same shop."""
+        recommender = fit_sources(data, settings, horizon, names, self._factors)
+        factors = recommender.sources.get("factors")
+        if isinstance(factors, Factors):
+            self._factors = factors
+        return recommender

@@ -1,6 +1,6 @@
 """Fits the sources that count what was bought: repeat, customers, neighbours, categories, popular."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.habits import LASTING, LONG, SHORT, Habits
-from models.ranking import contains, keys, positions, rank
+from models.ranking import contains, distinct, keys, positions, rank
 from models.sources.categories import Categories, CategorySettings
 from models.sources.customers import Customers, CustomerSettings, taste
 from models.sources.item_table import ItemTable
@@ -46,10 +46,13 @@ def choose_half_life(data: TrainingData, horizon: int) -> float:
     """The half-life whose own-purchase lists best foresee the last days, by ndcg@10 over a sample of customers."""
     cutoff = data.last_day + 1 - min(horizon, (data.last_day - data.first_day) // 4)
     later = data.lines.where((data.lines.day >= cutoff) & (data.lines.customer >= 0))
-    customers = np.unique(later.customer)[:CHOICE_CUSTOMERS]
-    habits = Habits(data.before(cutoff).interactions().rows(customers), len(data.catalogue), cutoff, horizon)
+    customers = distinct(later.customer)[:CHOICE_CUSTOMERS]
+    chosen = (data.lines.day < cutoff) & (data.lines.customer >= 0)
+    chosen &= np.isin(data.lines.customer, customers)
+    known = replace(data, lines=data.lines.where(chosen))
+    habits = Habits(known.interactions().rows(customers), len(data.catalogue), cutoff, horizon)
     pairs = habits.pairs
-    bought = np.unique(keys(later.customer, later.item))
+    bought = distinct(keys(later.customer, later.item))
     gains = {}
     for half_life in HALF_LIVES:
         lists = rank(len(customers), pairs.row, pairs.item, habits.decayed(half_life), 10)
@@ -62,10 +65,15 @@ def fit_popular(past: Past, settings: PopularSettings) -> Popular:
     """Customers (and guest orders) that bought each item, each counted by its newest purchase; and first-time
     buyers.
     """
-    statistics = past.statistics
-    half_life = popular_half_life(settings, statistics.horizon)
-    sales = newest_sales(past.data.lines, len(past.data.customers), statistics.today, half_life, statistics.n_items)
-    return Popular.of(sales.astype(np.float32), statistics.newcomers_lately, settings.proposed)
+    lines, pairs = past.data.lines, past.habits.pairs
+    # A guest order stands for one customer of its own, and holds an item once; guests' lines come first.
+    guests = slice(0, int(np.searchsorted(lines.customer, 0)))
+    half_life = popular_half_life(settings, past.statistics.horizon)
+    sales = np.zeros(len(past.data.catalogue))
+    for item, day in ((pairs.item, pairs.last_day), (lines.item[guests], lines.day[guests])):
+        weight = np.exp2(-(past.statistics.today - day) / half_life)
+        sales += np.bincount(item, weight, minlength=len(sales))
+    return Popular.of(sales.astype(np.float32), past.statistics.newcomers_lately, settings.proposed)
 
 
 def popular_half_life(settings: PopularSettings, horizon: int) -> float:
@@ -76,7 +84,8 @@ def popular_half_life(settings: PopularSettings, horizon: int) -> float:
 def newest_sales(
     lines: PurchaseLines, n_customers: int, today: int, half_life: float, n_items: int
 ) -> NDArray[np.float64]:
-    """Per item, its buyers decayed by their newest purchase; adds up over parts of the shop."""
+    """Per item, its buyers decayed by their newest purchase, as `fit_popular` counts them where histories lie apart; adds
+    up over parts of the shop."""
     # A guest order stands for one customer of its own.
     holder = np.where(lines.customer >= 0, lines.customer, n_customers + lines.order.astype(np.int64))
     by_age = np.lexsort((-lines.day, lines.item, holder))
@@ -106,18 +115,18 @@ def fit_customers(past: Past, settings: CustomerSettings) -> Customers:
     if len(some) > settings.reference:
         some = np.sort(np.random.default_rng(settings.seed).choice(some, settings.reference, replace=False))
     rarity = np.log((statistics.n_customers + 1) / (statistics.buyers + 1)).astype(np.float32)
-    tastes = sp.csr_array(taste(habits, rarity)[some].T)
+    members = Habits(habits.history.rows(some), habits.n_items, habits.today, habits.horizon)
+    tastes = sp.csr_array(taste(members, rarity).T)
     tastes.sort_indices()
-    first = habits.pairs.first_day
+    first = members.pairs.first_day
     age = (habits.today - first).astype(np.float32)
     new = np.where(first >= habits.today - habits.horizon, np.exp2(-age / (habits.horizon / 2)), 0)
     tables = {
-        "recent": habits.matrix(np.minimum(habits.counts[SHORT], MOST_RECENT)),
-        "lasting": unit_rows(habits.matrix(habits.counts[LONG])),
-        "new": habits.matrix(new),
+        "recent": members.matrix(np.minimum(members.counts[SHORT], MOST_RECENT)),
+        "lasting": unit_rows(members.matrix(members.counts[LONG])),
+        "new": members.matrix(new),
     }
-    chosen = {name: table[some] for name, table in tables.items()}
-    kept = {name: stored_where(table, table.data >= FAINT[name]) for name, table in chosen.items()}
+    kept = {name: stored_where(table, table.data >= FAINT[name]) for name, table in tables.items()}
     return Customers(some.astype(np.int32), rarity, tastes, kept, settings.neighbours)
 
 

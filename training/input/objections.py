@@ -51,6 +51,4 @@ def as_guests(lines: PurchaseLines, codes: Collection[int]) -> PurchaseLines:
     objects = np.isin(lines.customer, np.fromiter(codes, np.int32, len(codes)))
     if not objects.any():
         return lines
-    lines = replace(lines, customer=np.where(objects, np.int32(-1), lines.customer))
-    order = np.lexsort((lines.item, lines.order, lines.day, lines.customer))
-    return PurchaseLines(**{name: array[order] for name, array in vars(lines).items()})
+    return replace(lines, customer=np.where(objects, np.int32(-1), lines.customer)).sorted()

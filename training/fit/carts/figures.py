@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from models.ranking import distinct
 from models.sparse import Rows, row_numbers
 from training.data import TrainingData
 from training.fit.carts.matrices import table_of
@@ -71,7 +72,7 @@ def _buyers(orders: Orders) -> NDArray[np.int64]:
     order = row_numbers(orders.held)
     guest = orders.customer < 0
     buyer = np.where(guest, int(orders.customer.max(initial=0)) + 1 + np.arange(len(orders)), orders.customer)
-    pairs = np.unique(buyer[order] * orders.n_items + orders.held.indices)
+    pairs = distinct(buyer[order] * orders.n_items + orders.held.indices)
     return np.bincount(pairs % orders.n_items, minlength=orders.n_items)
 
 
