@@ -58,8 +58,8 @@ class Champion:
         arrays = bundle.arrays
         return cls(
             bundle.manifest,
-            _rankers(bundle, "ranker"),
-            _rankers(bundle, "judging"),
+            rankers_of(bundle, "ranker"),
+            rankers_of(bundle, "judging"),
             {name: StoredLists.from_arrays(under(arrays, f"lists.{name}")) for name in BASELINES},
             IdIndex.from_arrays(under(arrays, "customers")),
             IdIndex.from_arrays(under(under(arrays, "catalogue"), "items")),
@@ -154,7 +154,8 @@ class Champion:
         return accuracy(lists, truth_of(judges, recommender, name), K)["ndcg"]
 
 
-def _rankers(bundle: Bundle, kind: str) -> dict[str, Ranker]:
+def rankers_of(bundle: Bundle, kind: str) -> dict[str, Ranker]:
+    """The bundle's rankers of one kind: 'ranker', those that serve, or 'judging', those that were judged."""
     # Calibration does not change an order, and orders are all that is compared.
     whole = {"scores": np.array([0.0, 1.0]), "probabilities": np.array([0.0, 1.0])}
     names = {name: f"{kind}.{name}.txt" for name in BASELINES}

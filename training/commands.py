@@ -32,6 +32,11 @@ from training.options import QUIET, STORE, Days, input_options, request_of
     show_default=True,
     help="Where purchases are prepared, counted and ranked: here, or on Spark (docs/spark.md).",
 )
+@click.option(
+    "--since-last",
+    is_flag=True,
+    help="Read only what is new since the last training with this option, and carry on what that one learned.",
+)
 @click.option("--no-publish", is_flag=True, help="Keep the model in the registry and go on serving the old one.")
 @click.option("--force", is_flag=True, help="Publish even what the gate refuses; the history says so.")
 @QUIET
@@ -50,11 +55,16 @@ def train(no_publish: bool, force: bool, quiet: bool, store: Path, **given: Any)
       recsvc train --purchases orders.parquet --columns customer_id=cust,item_id=sku
       recsvc train --purchases orders.csv --tune 60
       recsvc train --purchases s3://shop/orders/ --engine spark
+      recsvc train --purchases exports/ --since-last
     """
     from training.pipeline import STEPS
     from training.pipeline import train as run
     from training.progress import Steps
 
+    if given["since_last"] and given["engine"] == "spark":
+        raise click.UsageError("--since-last is of this machine; --engine spark reads everything")
+    if given["since_last"] and given["until"] is not None:
+        raise click.UsageError("--since-last goes on to the newest purchase; leave out --until")
     if no_publish and force:
         raise click.UsageError("--force publishes and --no-publish does not; choose one")
     request = request_of(store=store, publish=not no_publish, force=force, **given)

@@ -125,7 +125,7 @@ def judge(
         return Verdict(facts=facts)
     reasons = [
         *lost(counts, champion, settings),
-        *_collapsed(levels.get(DECIDING), champion, settings),
+        *collapsed(levels.get(DECIDING), champion, settings),
         *_worse(against.get(DECIDING), champion, settings),
     ]
     return Verdict(reasons=tuple(reasons), facts=facts)
@@ -147,7 +147,8 @@ def _key(name: str) -> str:
     return f"[gate] {'items' if name == 'items' else 'rows'}_lost"
 
 
-def _collapsed(level: Level | None, champion: Manifest, settings: GateSettings) -> list[str]:
+def collapsed(level: Level | None, champion: Manifest, settings: GateSettings) -> list[str]:
+    """Whether lists reach so much less than the champion's did that the data must be wrong."""
     before = Level.recorded(champion, DECIDING)
     if before is None:
         return []

@@ -1,6 +1,5 @@
 """The lists of all known customers, as the bundle stores them."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -26,11 +25,17 @@ KINDS = {"item": np.int32, "score": np.float32, "source": np.uint8}
 
 
 def lists_of_all(
-    recommender: Recommender, settings: TrainingSettings, part: Part, work: Path
+    recommender: Recommender,
+    settings: TrainingSettings,
+    part: Part,
+    work: Path,
+    customers: NDArray[Any] | None = None,
 ) -> dict[str, StoredLists]:
-    """Every known customer's lists for the scenarios that depend on the customer alone; what they hold lies in files
-    in `work`, so that the memory does not grow with the customers."""
-    n_customers = len(recommender.histories)
+    """The lists of every known customer, or of these `customers`, for the scenarios that depend on the customer alone;
+    what they hold lies in files in `work`, so that the memory does not grow with the customers."""
+    if customers is None:
+        customers = np.arange(len(recommender.histories))
+    n_customers = len(customers)
     at_once = settings.ranker.threads * TURN * BLOCK
     # One BLAS thread each: those of several would only fight for the cores.
     with threadpool_limits(1, "blas"), ExitStack() as until_written:
@@ -39,7 +44,9 @@ def lists_of_all(
             end = min(start + at_once, n_customers)
             share = -(-(end - start) // settings.ranker.threads)
             turns = [
-                InThread(partial(_lists, recommender, first, min(first + share, end), settings.lists.stored))
+                InThread(
+                    partial(_lists, recommender, customers[first : min(first + share, end)], settings.lists.stored)
+                )
                 for first in range(start, end, share)
             ]
             for block in chain.from_iterable(turn.result() for turn in turns):
@@ -49,14 +56,9 @@ def lists_of_all(
     return {name: written.lists() for name, written in files.items()}
 
 
-def _lists(recommender: Recommender, start: int, end: int, limit: int) -> list[Block]:
-    return [
-        recommender.rank_several(recommender.queries(customers), STORED, limit) for customers in _blocks(start, end)
-    ]
-
-
-def _blocks(start: int, end: int) -> Iterator[NDArray[Any]]:
-    return (np.arange(first, min(first + BLOCK, end)) for first in range(start, end, BLOCK))
+def _lists(recommender: Recommender, customers: NDArray[Any], limit: int) -> list[Block]:
+    blocks = (customers[start : start + BLOCK] for start in range(0, len(customers), BLOCK))
+    return [recommender.rank_several(recommender.queries(some), STORED, limit) for some in blocks]
 
 
 class ListFiles:

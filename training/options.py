@@ -100,6 +100,7 @@ def request_of(
     publish: bool = True,
     force: bool = False,
     engine: "Engine" = "duckdb",
+    since_last: bool = False,
 ) -> "TrainingRequest":
     """What the input options ask for; raises InputError for a file that does not exist or columns that say nothing."""
     from training.input import PurchaseSource
@@ -136,4 +137,5 @@ def request_of(
         publish=publish,
         force=force,
         engine=engine,
+        since_last=since_last,
     )

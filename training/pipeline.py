@@ -17,15 +17,17 @@ from models.errors import BundleError, InputError
 from models.recommender import PERSONAL, Recommender
 from models.registry import Registry
 from models.scenarios import BASELINES
+from training.carried import Carried
 from training.champion import Champion
 from training.data import TrainingData
 from training.fit.carts.fit import fit_carts
-from training.fit.everything import Fit, fit_sources
-from training.gate import judge
+from training.fit.everything import Fit, Onward
 from training.in_thread import InThread
 from training.input import PurchaseSource, Shop, read_shop
+from training.input.prepared.kept import Keeper
 from training.learned import Learned
 from training.listing import lists_of_all
+from training.nightly import Model, carry_on
 from training.progress import Steps
 from training.ranking import Trained, train_rankers
 from training.settings import TrainingSettings
@@ -57,6 +59,7 @@ class TrainingRequest:
     publish: bool = True
     force: bool = False
     engine: Engine = "duckdb"
+    since_last: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +90,12 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
                 writer.add_document(f"judging.{name}.txt", ranker.text)
             if chosen.document is not None:
                 writer.add_document("tuning.json", json.dumps(chosen.document, indent=1) + "\n")
-            verdict = judge(trained.judgements, trained.beside, of_champion, learned.counts, settings.gate)
+            verdict = learned.verdict(of_champion)
             forced = request.force and not verdict.passed
             metrics = {
                 "input": learned.report.as_json(),
-                "backtest": {name: judgement.as_dict() for name, judgement in trained.judgements.items()},
+                **learned.facts,
+                "backtest": learned.backtest,
                 "gate": verdict.as_dict(forced=forced),
                 "complements": learned.carts,
                 "tuning": chosen.facts,
@@ -101,6 +105,8 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
             libraries = (*LIBRARIES, "pyspark") if request.engine == "spark" else LIBRARIES
             manifest = seal(writer, registry, learned, metrics, tables, libraries, now)
             registry.add(manifest.version)
+            if learned.draft is not None and (verdict.passed or forced):
+                Keeper(registry.store, steps.say).keep(learned.draft, manifest.version)
             if published := request.publish and (verdict.passed or forced):
                 why = f"forced: {verdict.reason}" if forced else "trained"
                 registry.publish(manifest.version, why=why, now=now)
@@ -111,15 +117,20 @@ def learn_here(
     request: TrainingRequest, registry: Registry, work: Path, champion: Champion | None, steps: Steps, now: datetime
 ) -> Learned:
     """All of it on this machine, from tables in DuckDB."""
+    keeper = Keeper(registry.store, steps.say) if request.since_last else None
     with steps.step("reading purchases"):
-        shop = read(request, registry, work, steps.say, now)
+        shop = read(request, registry, work, steps.say, now, keeper)
     for note in shop.report.notes(registry.store / "rejects.parquet"):
         steps.say(note)
     of_champion = champion.manifest if champion else None
     chosen = choose(request.tuning, shop.data, request.settings, registry.store / "tuning", of_champion, steps)
-    recommender, trained, carts = fit(shop.data, chosen.settings, steps, champion)
-    with steps.step("lists of all customers") as part:
-        lists = lists_of_all(recommender, chosen.settings, part, work)
+    horizon = horizon_of(shop.data, chosen.settings.ranker.horizon_days)
+    carried = Carried.of(registry, shop.data, chosen.settings, horizon, steps.say) if request.since_last else None
+    model = (
+        learn_anew(shop.data, chosen.settings, steps, champion, work)
+        if carried is None
+        else carry_on(carried, shop.data, chosen.settings, steps, work)
+    )
     return Learned(
         report=shop.report,
         customers=shop.data.customers,
@@ -127,11 +138,24 @@ def learn_here(
         counts=counts_of(shop.data),
         window=(shop.data.first_day, shop.data.last_day),
         chosen=chosen,
-        recommender=recommender,
-        trained=trained,
-        carts=carts,
-        lists=lists,
+        recommender=model.recommender,
+        trained=model.trained,
+        carts=model.carts,
+        lists=model.lists,
+        carried=carried,
+        facts=model.facts,
+        draft=shop.draft,
     )
+
+
+def learn_anew(
+    data: TrainingData, settings: TrainingSettings, steps: Steps, champion: Champion | None, work: Path
+) -> Model:
+    """Rankers, sources and lists from nothing but the purchases."""
+    recommender, trained, carts = fit(data, settings, steps, champion)
+    with steps.step("lists of all customers") as part:
+        lists = lists_of_all(recommender, settings, part, work)
+    return Model(recommender, trained, carts, lists)
 
 
 def learn_on_spark(
@@ -145,8 +169,17 @@ def learn_on_spark(
     return learn(request, registry, work, champion, steps, now)
 
 
-def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callable[[str], None], now: datetime) -> Shop:
+def read(
+    request: TrainingRequest,
+    registry: Registry,
+    work: Path,
+    tell: Callable[[str], None],
+    now: datetime,
+    keeper: Keeper | None = None,
+) -> Shop:
     """Purchases and products, checked; raises InputError where they cannot be learned from."""
+    registry.learn_erased()
+    erased = ErasedIds(registry.store)
     shop = read_shop(
         request.sources,
         request.products,
@@ -158,9 +191,11 @@ def read(request: TrainingRequest, registry: Registry, work: Path, tell: Callabl
         work_dir=work,
         rejects_path=registry.store / "rejects.parquet",
         tell=tell,
+        keeper=keeper,
+        erased=erased,
     )
-    registry.learn_erased()
-    return replace(shop, data=shop.data.without(ErasedIds(registry.store)))
+    registry.learn_erased()  # and who was erased meanwhile
+    return replace(shop, data=shop.data.without(erased))
 
 
 def items_in_feed(registry: Registry) -> int | None:
@@ -181,7 +216,8 @@ def fit(
     """Rankers from earlier windows, then all sources on everything in `data`; how the rankers were judged, the
     published model beside them; and how the completion of carts was judged."""
     horizon = horizon_of(data, settings.ranker.horizon_days)
-    return fit_with(data, data, settings, horizon, steps, champion, windows=fit_sources, final=fit_sources)
+    onward = Onward()
+    return fit_with(data, data, settings, horizon, steps, champion, windows=onward.fit, final=onward.fit)
 
 
 def fit_with(

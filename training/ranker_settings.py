@@ -33,7 +33,9 @@ class RankerSettings:
     """`horizon_days` that lists look ahead, 0: from the length of the shop's past; `windows` of labels, the freshest
     last, 0: two to five, the more the less a window holds; `customers` to learn from in all, or as many as bought
     `labels` items in the windows, if those are fewer; `judges` by whom the result is measured; trees of each ranker
-    (`rounds`) and their `leaves` at most; `threads` that make the lists of all customers; `seed`."""
+    (`rounds`) and their `leaves` at most; `threads` that make the lists of all customers;
+    `keep_days`: for so long `recsvc train --since-last` goes on with rankers once learned, and with the lists of
+    customers of whom nothing changed; `seed`."""
 
     horizon_days: int = 0
     windows: int = 0
@@ -45,11 +47,12 @@ class RankerSettings:
     discover_rounds: int = TREES["discover"].rounds
     discover_leaves: int = TREES["discover"].leaves
     threads: int = 2
+    keep_days: int = 7
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.horizon_days, self.windows) < 0:
-            raise ValueError("horizon_days and windows must be at least 0 (chosen by the trainer)")
+        if min(self.horizon_days, self.windows, self.keep_days) < 0:
+            raise ValueError("horizon_days and windows (0: chosen by the trainer) and keep_days must be at least 0")
         if min(self.customers, self.labels, self.judges, self.threads) < 1:
             raise ValueError("customers, labels, judges and threads must be at least 1")
         if min(self.home_rounds, self.discover_rounds) < 1 or min(self.home_leaves, self.discover_leaves) < 2:

@@ -84,8 +84,8 @@ def popular_half_life(settings: PopularSettings, horizon: int) -> float:
 def newest_sales(
     lines: PurchaseLines, n_customers: int, today: int, half_life: float, n_items: int
 ) -> NDArray[np.float64]:
-    """Per item, its buyers decayed by their newest purchase, as `fit_popular` counts them where histories lie apart; adds
-    up over parts of the shop."""
+    """Per item, its buyers decayed by their newest purchase, as `fit_popular` counts them; adds up over parts of the
+    shop."""
     # A guest order stands for one customer of its own.
     holder = np.where(lines.customer >= 0, lines.customer, n_customers + lines.order.astype(np.int64))
     by_age = np.lexsort((-lines.day, lines.item, holder))

@@ -41,14 +41,19 @@ def by_window(engine: Tables, name: str, rows: ir.Table, column: str, order_by: 
 
 
 def net_lines(
-    engine: Tables, rows: ir.Table, feed_items: ir.Table | None, number: Numbering = by_window
+    engine: Tables,
+    rows: ir.Table,
+    feed_items: ir.Table | None,
+    number: Numbering = by_window,
+    currency_of_all: tuple[str | None, int] | None = None,
 ) -> NettedLines:
-    """Net the rows, all of them purchases or returns; `feed_items` has the column id of items that a feed adds.
+    """Net the rows, all of them purchases or returns; `feed_items` has the column id of items that a feed adds. Of a
+    part of the rows, `currency_of_all` says what `main_currency` says of all.
 
     Rows have: space (orders of one space share their ids), customer, order, line, item (text; all but item may be
     null), currency, quantity, price, time, is_return, place (ascending in the order read).
     """
-    currency, currencies = _main_currency(rows)
+    currency, currencies = currency_of_all or main_currency(rows)
     if currencies > 1:
         # Prices in several currencies have no mean.
         rows = rows.mutate(
@@ -87,7 +92,8 @@ def net_lines(
     )
 
 
-def _main_currency(rows: ir.Table) -> tuple[str | None, int]:
+def main_currency(rows: ir.Table) -> tuple[str | None, int]:
+    """The currency of most rows, and how many there are."""
     counts = rows.filter(rows.currency.notnull()).group_by("currency").agg(n=ibis._.count())
     found = counts.order_by(ibis.desc("n"), "currency").to_pyarrow().to_pylist()
     return (found[0]["currency"] if found else None), len(found)

@@ -28,13 +28,15 @@ REFUSALS = {
 
 @dataclass(frozen=True)
 class ReadFiles:
-    """Files read together into the table `checked`, and the table of records that could not be split at all."""
+    """Files read together into the table `checked`, and the table of records that could not be split at all; `origin`:
+    what their rows are known by, if not by the files' names."""
 
     format: str
     files: tuple[InputFile, ...]
     checked: ir.Table
     refused: ir.Table | None
     keeps_text: bool
+    origin: str | None = None
 
 
 def collect_rejects(engine: Backend, readings: Sequence[ReadFiles]) -> ir.Table:

@@ -52,7 +52,8 @@ class ProductsReport:
 class InputReport:
     """One shop as it was read. Rows: `rows_read` = used + rejected + skipped + duplicates.
 
-    `live_seq`: the last live event of which the training knows, None where it learned from files alone.
+    `live_seq`: the last live event of which the training knows, None where it learned from files alone. `rows_kept`:
+    rows of files that an earlier training read; then the other figures of rows are of what was read and netted since.
     """
 
     sources: tuple[SourceReport, ...]
@@ -78,10 +79,15 @@ class InputReport:
     products: ProductsReport | None
     warnings: tuple[str, ...] = field(default=())
     live_seq: int | None = None
+    rows_kept: int = 0
 
     def notes(self, rejects: Path) -> list[str]:
         """What a person should know of the input, a line each; nothing when there is nothing to say."""
         notes = []
+        if self.rows_kept:
+            notes.append(
+                f"{self.rows_kept:,} rows are known from earlier trainings; {self.rows_used:,} are new or read again"
+            )
         if self.rows_rejected:
             reasons = "; ".join(f"{entry.examples[0]} ({entry.count:,} like this)" for entry in self.rejected[:3])
             notes.append(f"{self.rows_rejected:,} of {self.rows_read:,} rows rejected: {reasons}; all are in {rejects}")

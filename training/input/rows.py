@@ -18,6 +18,7 @@ LARGEST_PRICE = 1e9
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 PURCHASES = r"^(purchase|sale|order|buy)$"
 RETURNS = r"^(return|refund)(ed)?$"
+OLDER = "known from an earlier training"
 IDS = ("item_id", "customer_id", "order_id", "line_id")
 TEXTS = (*IDS, "type", "currency", "title")
 
@@ -48,9 +49,18 @@ def _character(code: int) -> str:  # type: ignore[empty-body]
 
 
 def check_rows(
-    engine: Tables, name: str, rows: RawRows, *, source: str, now: datetime, until: datetime | None
+    engine: Tables,
+    name: str,
+    rows: RawRows,
+    *,
+    source: str,
+    now: datetime,
+    until: datetime | None,
+    since: datetime | None = None,
 ) -> ir.Table:
     """A table `name` of all rows with typed values, or with a `reason` why unreadable, or a `skip` why not counted.
+
+    Rows before `since` are skipped as OLDER.
 
     Columns: customer, order, line, item, title, currency (text), quantity (> 0), price (float64), time (UTC, naive),
     is_return, reason, skip, value (the cell that the reason is about), raw (JSON of a row with a reason), `_file`,
@@ -58,7 +68,7 @@ def check_rows(
     """
     typed = engine.create_view(f"{name}_typed", _typed(rows, source))
     judged = engine.create_view(
-        f"{name}_judged", _judged(typed, now=now, until=until, has_skip="skip" in rows.table.columns)
+        f"{name}_judged", _judged(typed, now=now, until=until, since=since, has_skip="skip" in rows.table.columns)
     )
     written = {rows.names[column]: judged[f"{column}_raw"].cast("string")[:KEPT_CHARACTERS] for column in _given(rows)}
     raw = ibis.struct(written).cast(dt.json).cast("string") if written else ibis.literal("{}")
@@ -116,7 +126,9 @@ def _has_text(table: ir.Table, name: str) -> ir.BooleanValue:
     return column.notnull()
 
 
-def _judged(typed: ir.Table, *, now: datetime, until: datetime | None, has_skip: bool) -> ir.Table:
+def _judged(
+    typed: ir.Table, *, now: datetime, until: datetime | None, since: datetime | None, has_skip: bool
+) -> ir.Table:
     """The typed rows with `reason`, the first rule that a row breaks, and `skip`."""
     nothing = ibis.null("string")
     quantity = typed.has_quantity.ifelse(typed.quantity, 1.0)
@@ -149,6 +161,8 @@ def _judged(typed: ir.Table, *, now: datetime, until: datetime | None, has_skip:
     skips = [(quantity == 0, "quantity is 0")]
     if until is not None:
         skips.append((typed.time >= ibis.literal(naive_utc(until)), f"at or after {until.isoformat()}"))
+    if since is not None:
+        skips.append((typed.time < ibis.literal(naive_utc(since)), OLDER))
     skip = _first_of(skips)
     if has_skip:
         # What a format leaves out is no purchase, readable or not: it is no reject either.

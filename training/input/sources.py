@@ -44,12 +44,14 @@ class InputSettings:
 
     `max_rejected_share` is the share of unreadable rows from which on training stops. `max_lines_per_customer` keeps
     the newest order lines of a customer beyond it, so that one till account does not outweigh a shop. `memory_gb` is
-    what the reader's engine may hold in memory before it moves to disk.
+    what the reader's engine may hold in memory before it moves to disk. `late_days`: of a file or database that was
+    read before, `recsvc train --since-last` reads rows again from so many days before the newest on.
     """
 
     max_rejected_share: float = 0.05
     max_lines_per_customer: int = 100_000
     memory_gb: float = 1.5
+    late_days: int = 3
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_rejected_share < 1:
@@ -58,3 +60,5 @@ class InputSettings:
             raise ValueError(f"max_lines_per_customer is {self.max_lines_per_customer}; expected at least 1")
         if self.memory_gb < 0.25:
             raise ValueError(f"memory_gb is {self.memory_gb}; expected at least 0.25")
+        if self.late_days < 0:
+            raise ValueError(f"late_days is {self.late_days}; expected at least 0")

@@ -78,7 +78,7 @@ def stage(
         sources=tuple(reports),
         rows_read=rows_read,
         rejected=rejected,
-        skipped=skipped_of(union_of(table.select("skip") for _, table in checked), {}),
+        skipped=skipped_of([table for _, table in checked], {}),
     )
 
 

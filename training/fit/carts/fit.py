@@ -1,6 +1,6 @@
 """Everything about carts from one training: tables, ranker, alternatives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from models.carts.carts import Carts, ComplementSettings
 from models.carts.similar import Similar, SimilarSettings
+from models.ranker import Ranker
 from training.data import TrainingData
 from training.fit.carts.alike import Shelf, fit_alike
 from training.fit.carts.content import Content
@@ -31,15 +32,34 @@ class FittedCarts:
     metrics: dict[str, Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What earlier orders taught: the ranker, if it is better than the `single` signal, whether substitutes are
+    suppressed, and the figures, with the regularisation of EASE."""
+
+    ranker: Ranker | None
+    single: str
+    suppress: bool
+    metrics: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, carts: Carts, metrics: Mapping[str, Any]) -> "Learned":
+        """As some bundle has it."""
+        return cls(carts.ranker, carts.single, carts.suppress, metrics)
+
+
 def fit_carts(
     data: TrainingData,
     horizon: int,
     settings: ComplementSettings,
     similar_settings: SimilarSettings,
     show: Callable[[float], None],
+    learned: Learned | None = None,
 ) -> FittedCarts:
-    """The ranker learns on tables of all but the latest orders; the tables that serve know all orders."""
-    judged, regularisation = _learn(data, horizon, settings)
+    """The ranker learns on tables of all but the latest orders, unless it has `learned` already; the tables that serve
+    know all orders."""
+    learned = learned or _learn(data, horizon, settings)
+    regularisation = float(learned.metrics["regularisation"])
     show(0.5)
     orders = Orders.of(data, settings)
     shelf = Shelf.of(data, orders)
@@ -48,11 +68,17 @@ def fit_carts(
     tables, beyond = fit_tables(data, orders, settings, regularisation, alike.stand_ins(), alike.considered)
     show(0.9)
     similar = fit_similar(alike, shelf, tables.links, orders.counts, beyond, similar_settings)
-    carts = Carts(tables, judged.ranker, judged.single, settings.per_category, judged.suppress)
-    return FittedCarts(carts, similar, {**judged.as_dict(), "regularisation": regularisation})
+    carts = Carts(tables, learned.ranker, learned.single, settings.per_category, learned.suppress)
+    return FittedCarts(carts, similar, dict(learned.metrics))
 
 
-def _learn(data: TrainingData, horizon: int, settings: ComplementSettings) -> tuple[Judged, float]:
+def _learn(data: TrainingData, horizon: int, settings: ComplementSettings) -> Learned:
+    judged, regularisation = _judged(data, horizon, settings)
+    metrics = {**judged.as_dict(), "regularisation": regularisation}
+    return Learned(judged.ranker, judged.single, judged.suppress, metrics)
+
+
+def _judged(data: TrainingData, horizon: int, settings: ComplementSettings) -> tuple[Judged, float]:
     """The ranker and how it was judged, and the regularisation of EASE."""
     rng = np.random.default_rng(settings.seed)
     every = Orders.of(data, settings)
