@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock sbom audit licences clean chromium java
+.PHONY: help demo test lint bench bench-scale lock sbom audit licences clean chromium java
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # Deferred until a target needs it, so that `make help` starts nothing.
@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet 
 INSTALLED_BY := pyproject.toml requirements/build.txt
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-demo ## train on a real grocer's purchases, then serve them at http://127.0.0.1:8000
 	@$(BIN)/recsvc demo
@@ -33,6 +33,10 @@ lint: $(VENV)/.installed-dev ## ruff and mypy
 
 bench: $(VENV)/.installed-dev ## the numbers that the documents quote, measured here
 	@$(BIN)/python -m benchmarks
+
+SIZES ?= 10000 100000
+bench-scale: $(VENV)/.installed-dev ## how training grows with a shop: make bench-scale SIZES='10000 100000 1000000'
+	@$(BIN)/python -m benchmarks.scale --customers $(SIZES)
 
 lock: ## renew requirements/*.txt; newer versions of everything: make lock UPGRADE=--upgrade
 	@$(call make_venv,var/lock)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.interactions import ragged_arange
-from models.ranking import keys
+from models.ranking import distinct, keys
 from models.scratch import row_of_zeros
 from models.sparse import Rows, assembled, row_numbers, rows_of
 
@@ -75,7 +75,7 @@ def best_new(wanted: "Sequence[tuple[Rows[Any], int]]", indptr: NDArray[Any], it
             owned[own] = 0
             ends.append(len(best))
     lengths = np.add.reduceat([len(part) for part in best], [0, *ends[:-1]]) if best else np.zeros(0, np.int64)
-    return np.unique(keys(np.repeat(np.arange(len(lengths)), lengths), np.concatenate([item[:0], *best])))
+    return distinct(keys(np.repeat(np.arange(len(lengths)), lengths), np.concatenate([item[:0], *best])))
 
 
 def _best(value: NDArray[Any], column: NDArray[Any], limit: int, above: float | None = None) -> NDArray[np.int64]:
