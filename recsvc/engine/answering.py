@@ -44,6 +44,7 @@ from recsvc.i18n import translator
 
 BLOCK, BLOCK_IN_BULK = 64, 512  # queries answered at once
 NO_WISHES = Query()
+NOTHING: frozenset[int] = frozenset()
 
 
 class Engine:
@@ -130,7 +131,7 @@ class Engine:
         if query.customer_id is None or not query.of_the_list:
             return None
         find = self.catalogue.items.find
-        excluded = {find(item) for item in query.exclude} if query.exclude else ()
+        excluded = {find(item) for item in query.exclude} if query.exclude else NOTHING
         return self.looked_up.find(
             query.scenario, self._customer(query), query.n, excluded, self._rules(now), now.timestamp()
         )

@@ -3,7 +3,7 @@
 A list of ten holds so little that Python is done with it before numpy has begun.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ class LookUp:
         self._bounds, self._history = histories.indptr.data, histories.item
 
     def find(
-        self, scenario: str, customer: int, n: int, excluded: Collection[int], rules: Rules, now: float
+        self, scenario: str, customer: int, n: int, excluded: set[int] | frozenset[int], rules: Rules, now: float
     ) -> Found | None:
         """The first `n` items of the list that may be shown; None where there are fewer, and for no stored list."""
         if customer < 0 or scenario not in self._views:
@@ -68,7 +68,8 @@ class LookUp:
         indptr, items, scores, sources = self._views[scenario]
         start, end = indptr[customer], indptr[customer + 1]
         first, shown = items[start : min(start + n, end)].tolist(), rules.shown
-        if len(first) == n and self._group is None and not excluded and all(map(shown.__getitem__, first)):
+        whole = len(first) == n and self._group is None and excluded.isdisjoint(first)
+        if whole and all(map(shown.__getitem__, first)):
             chosen, end = first, start + n
             score, carried = scores[start:end].tolist(), sources[start:end].tolist()
         else:
