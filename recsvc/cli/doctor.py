@@ -33,6 +33,7 @@ from recsvc.state.migrate import HEAD, revision
 
 OLD_MODEL = timedelta(days=30)
 SOON = timedelta(days=14)
+CLOCKS_DIFFER = timedelta(minutes=5)  # between this machine and the trainer's
 EXTRAS = {
     "train": ("implicit", "learn from purchases"),
     "postgres": ("psycopg", "keep state in PostgreSQL"),
@@ -165,10 +166,14 @@ def _model(patient: Patient) -> Iterator[Check]:
         return
     yield Check("model", OK, f"{current} is published and whole")
     age = patient.now - datetime.fromisoformat(registry.manifest(current).created_at)
-    if age > OLD_MODEL:
+    if age < -CLOCKS_DIFFER:
+        detail = "trained in the future: the clock of this machine is wrong, or the trainer's was"
+        yield Check("model age", OPEN, detail, "date -u")
+    elif age > OLD_MODEL:
         yield Check("model age", OPEN, f"{age.days} days: tastes change", "recsvc train --purchases FILE")
     else:
-        yield Check("model age", OK, f"{age.days} days" if age.days != 1 else "1 day")
+        days = max(0, age.days)
+        yield Check("model age", OK, f"{days} days" if days != 1 else "1 day")
 
 
 def _database(patient: Patient) -> Iterator[Check]:

@@ -39,6 +39,8 @@ def record_prices(engine: Engine, database: sa.Engine, now: datetime) -> int:
     catalogue = engine.catalogue
     items, prices = current_prices(engine, now)
     newest = sa.select(price_history.c.item_id, sa.func.max(price_history.c.valid_from).label("at"))
+    # What a clock that was ahead wrote holds from then on, and says nothing of today.
+    newest = newest.where(price_history.c.valid_from <= now)
     newest_of = newest.group_by(price_history.c.item_id).subquery()
     query = sa.select(price_history.c.item_id, price_history.c.price).join(
         newest_of,
@@ -126,7 +128,7 @@ class Claims:
         self._claims: dict[str, Claim] = {}
         with database.connect() as connection:
             for block in (wanted[first : first + 1000] for first in range(0, len(wanted), 1000)):
-                histories = _histories(connection, [item_id for item_id, _, _ in block])
+                histories = _histories(connection, [item_id for item_id, _, _ in block], now)
                 for item_id, price, start in block:
                     history = histories.get(item_id, [])
                     began = _began(history, price, start, now)
@@ -170,8 +172,9 @@ def _began(history: list[tuple[datetime, float]], price: float, start: int, now:
         return began
 
 
-def _histories(connection: sa.Connection, ids: list[str]) -> dict[str, list[tuple[datetime, float]]]:
+def _histories(connection: sa.Connection, ids: list[str], now: datetime) -> dict[str, list[tuple[datetime, float]]]:
     query = sa.select(price_history.c.item_id, price_history.c.valid_from, price_history.c.price)
+    query = query.where(price_history.c.valid_from <= now)
     found: dict[str, list[tuple[datetime, float]]] = {}
     for item_id, at, price in connection.execute(
         query.where(price_history.c.item_id.in_(ids)).order_by(price_history.c.valid_from)
