@@ -87,7 +87,7 @@ def compare_trees(recommender: Recommender, who: np.ndarray) -> None:
     queries = recommender.queries(who)
     candidates, said = recommender.find(queries)
     columns = features(queries, candidates, recommender.statistics, said)
-    rows = np.sort(np.random.default_rng(1).permutation(len(candidates))[:1024])
+    rows = np.sort(np.random.default_rng(1).permutation(len(candidates))[:2048])
     for name, ranker in recommender.rankers.items():
         table = matrix(columns, ranker.names, rows)
         model = booster(ranker.text)

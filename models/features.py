@@ -153,21 +153,20 @@ def _of_categories(habits: Habits, candidates: Candidates, statistics: Statistic
         ("leaf", statistics.leaf, statistics.leaf_sales),
         ("mid", statistics.mid, statistics.mid_sales),
     ):
-        groups = habits.folded(category, per_pair)
-        wanted = keys(candidates.row, category[item])
-        count = groups.at(wanted, "count")
-        weight = groups.at(wanted, "weight")
+        groups = habits.folded(category, per_pair).among(keys(candidates.row, category[item]))
+        count = groups.at("count")
+        weight = groups.at("weight")
         columns[f"{level}_items"] = count
         columns[f"{level}_weight"] = weight
-        columns[f"{level}_times"] = groups.at(wanted, "times")
-        columns[f"{level}_since"] = habits.today - groups.at(wanted, "last_day", np.nan)
+        columns[f"{level}_times"] = groups.at("times")
+        columns[f"{level}_since"] = habits.today - groups.at("last_day", np.nan)
         columns[f"{level}_share"] = weight / total
         columns[f"{level}_sales_share"] = statistics.popularity[SHORT][item] / np.maximum(sales[category[item]], 0.5)
         if level == "leaf":
             columns["leaf_repeat_rate"] = statistics.leaf_repeat_rate[category[item]]
             usual = np.maximum(statistics.leaf_share[category[item]], 1e-6)
             columns["leaf_affinity"] = columns["leaf_share"] / usual
-            paid = groups.at(wanted, "price") / np.where(count > 0, count, np.nan)
+            paid = groups.at("price") / np.where(count > 0, count, np.nan)
             columns["price_in_leaf"] = statistics.log_price[item] - paid
     return columns
 
@@ -178,7 +177,7 @@ def _of_taste(habits: Habits, candidates: Candidates, statistics: Statistics) ->
     n_items = np.maximum(habits.of_rows(np.ones(len(pairs))), 1)
     usual_price = habits.of_rows(statistics.log_price[pairs.item]) / n_items
     brands = habits.folded(statistics.brand, {"weight": habits.counts[LONG]})
-    bought = brands.at(keys(row, statistics.brand[item]), "weight") / habits.total[row]
+    bought = brands.among(keys(row, statistics.brand[item])).at("weight") / habits.total[row]
     return {
         "price_fit": statistics.log_price[item] - usual_price[row],
         "brand_fit": bought - statistics.brand_share[statistics.brand[item]],

@@ -17,6 +17,7 @@ from models.trees import Tree, goes_right_when_missing
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
+Bits = NDArray[np.uint8]
 # Leaves count in whole units: their sums are exact, hence the same in whatever order and company they are added.
 UNIT = 2.0**-32
 # Rows at a time, so that their strings stay in the processor's cache.
@@ -25,7 +26,7 @@ ROWS = 2_048
 # costs three times the comparing.
 BUFFER = 1_024
 # Fewer rows than this are compared with all thresholds in one step; more, feature by feature.
-FEW = 200
+FEW = 400
 BYTE = 8
 
 
@@ -43,14 +44,20 @@ class Conditions:
     threshold: Floats
     bounds: tuple[tuple[int, int, int], ...]
 
-    def met(self, columns: Floats) -> NDArray[np.bool_]:
-        """Each question's answers; `columns` of shape (features, n), the answers (questions, n)."""
-        values = columns[self.used]
+    def met(self, columns: Floats) -> Bits:
+        """Each question's answers as bits; `columns` of shape (features, n), the answers (questions, ⌈n / 8⌉)."""
+        n_bytes = -(-columns.shape[1] // BYTE)
+        # Whole bytes, so that bits are packed in one run; what is beyond the last row means nothing.
+        values = np.zeros((len(self.used), n_bytes * BYTE), np.float32)
+        columns.take(self.used, axis=0, out=values[:, : columns.shape[1]], mode="clip")
         missing = values[self.right :]
         missing[np.isnan(missing)] = np.inf
-        if columns.shape[1] < FEW:
-            return np.greater(values[self.place], self.threshold)
-        met = np.empty((len(self.threshold), columns.shape[1]), np.bool_)
+        return np.packbits(self._met(values)).reshape(len(self.threshold), n_bytes)
+
+    def _met(self, values: Floats) -> NDArray[np.bool_]:
+        if values.shape[1] < FEW:
+            return np.greater(values.take(self.place, axis=0), self.threshold)
+        met = np.empty((len(self.threshold), values.shape[1]), np.bool_)
         for place, start, end in self.bounds:
             np.greater(values[place], self.threshold[start:end], out=met[start:end])
         return met
@@ -59,7 +66,7 @@ class Conditions:
 @dataclass(frozen=True, eq=False)
 class Forest:
     """`levels`: for the inner nodes of each depth, which string of the depth before they take, and their condition;
-    the strings of a depth are all left, then all right children... `planes` (bits, groups, leaves): strings whose rows
+    the strings of a depth are all left, then all right children... `planes` (leaves, bits, groups): strings whose rows
     have that bit set in the number of their group's leaf; `values`: sums of leaves in UNITs by group and number."""
 
     conditions: Conditions
@@ -79,13 +86,13 @@ class Forest:
         n_groups = -(-len(trees) // together)
         n_strings = 1 + 2 * sum(len(reached) for reached, _ in levels)
         # Room for the leaves that have a bit; what is left over takes the last string, which is empty.
-        planes = np.full((together * bits, n_groups, 1 << (bits - 1)), n_strings, np.intp)
+        planes = np.full((1 << (bits - 1), together * bits, n_groups), n_strings, np.intp)
         values = np.zeros((n_groups,) + (1 << bits,) * together)
         for number, tree in enumerate(trees):
             group, part = divmod(number, together)
             for bit in range(bits):
                 having = [leaves[number][leaf] for leaf in range(len(tree.value)) if leaf >> bit & 1]
-                planes[part * bits + bit, group, : len(having)] = having
+                planes[: len(having), part * bits + bit, group] = having
             table = np.zeros(1 << bits)
             table[: len(tree.value)] = np.rint(tree.value / UNIT)
             # The first tree of a group has the lowest bits of the number: the last axis.
@@ -106,7 +113,7 @@ class Forest:
         return np.concatenate([np.zeros(0), *parts])
 
     def _sums(self, columns: Floats) -> NDArray[np.float64]:
-        above = np.packbits(self.conditions.met(columns), axis=1)
+        above = self.conditions.met(columns)
         strings = np.zeros((self.n_strings + 1, above.shape[1]), np.uint8)
         strings[0] = 255
         here, end = strings[:1], 1
@@ -116,13 +123,13 @@ class Forest:
             here = strings[start:end]
             right = np.bitwise_and(parents, above.take(condition, axis=0), out=strings[start:middle])
             np.bitwise_xor(parents, right, out=strings[middle:end])
-        planes = np.bitwise_or.reduce(strings.take(self.planes, axis=0), axis=2)
-        bits = np.unpackbits(planes, axis=2, count=columns.shape[1])
+        planes = np.bitwise_or.reduce(strings.take(self.planes, axis=0), axis=0)
+        bits = np.unpackbits(planes).reshape(*planes.shape[:2], -1)
         number = bits[0] if len(bits) <= BYTE else bits[0].astype(np.intp)
         for bit in range(1, len(bits)):
             number |= bits[bit] << bit if len(bits) <= BYTE else bits[bit].astype(np.intp) << bit
         total: NDArray[np.float64] = self.values.take(number + self.offsets).sum(axis=0)
-        return total * UNIT
+        return total[: columns.shape[1]] * UNIT
 
     @property
     def n_strings(self) -> int:

@@ -151,9 +151,23 @@ class Groups:
     key: NDArray[np.int64]
     values: Mapping[str, Floats]
 
-    def at(self, wanted: NDArray[np.int64], name: str, missing: float = 0.0) -> Floats:
-        """A value at each wanted key, `missing` where the row has nothing of the group."""
-        if not len(self.key):
-            return np.full(len(wanted), missing, np.float32)
-        place = np.minimum(np.searchsorted(self.key, wanted), len(self.key) - 1)
-        return np.where(self.key[place] == wanted, self.values[name][place], missing).astype(np.float32)
+    def among(self, wanted: NDArray[np.int64]) -> "Found":
+        """The values of these groups."""
+        place = np.minimum(np.searchsorted(self.key, wanted), max(len(self.key) - 1, 0))
+        held = np.equal(self.key[place], wanted) if len(self.key) else np.zeros(len(wanted), np.bool_)
+        return Found(self, place, held)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Wanted groups: the `place` of each, and whether the row has anything of it."""
+
+    groups: Groups
+    place: NDArray[np.int64]
+    held: NDArray[np.bool_]
+
+    def at(self, name: str, missing: float = 0.0) -> Floats:
+        """A value of each wanted group, `missing` where the row has nothing of it."""
+        if not len(self.groups.key):
+            return np.full(len(self.place), missing, np.float32)
+        return np.where(self.held, self.groups.values[name][self.place], np.float32(missing))

@@ -175,13 +175,14 @@ def values_at(matrix: "Rows[Any]", bounds: NDArray[Any], column: NDArray[Any]) -
     A row at a time: a dense row stays in the cache, where the dense block would lie all over the memory.
     """
     values = np.empty(len(column), np.float32)
-    edges, stored = bounds.tolist(), matrix.indptr.tolist()
+    edges, stored, indices, data = bounds.tolist(), matrix.indptr.tolist(), matrix.indices, matrix.data
     with row_of_zeros(matrix.shape[1], np.float32) as dense:
         for row in range(matrix.shape[0]):
-            some = matrix.indices[stored[row] : stored[row + 1]]
-            dense[some] = matrix.data[stored[row] : stored[row + 1]]
-            here = slice(edges[row], edges[row + 1])
-            values[here] = dense[column[here]]
+            here = slice(stored[row], stored[row + 1])
+            some = indices[here]
+            dense[some] = data[here]
+            first, last = edges[row], edges[row + 1]
+            dense.take(column[first:last], out=values[first:last], mode="clip")
             dense[some] = 0
     return values
 
