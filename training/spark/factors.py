@@ -11,6 +11,8 @@ from models.statistics import Statistics
 from training.spark.blocks import BLOCKS, Block, few_rows, mapped
 from training.spark.tables import SparkTables
 
+# Iterations after which factors are written down: tasks that remember more of them are too deep for the JVM's stack.
+CHECKPOINT_EVERY = 2
 RATINGS_SCHEMA = "customer int, item int, confidence float"
 
 
@@ -40,6 +42,7 @@ def fit_factors(tables: SparkTables, statistics: Statistics, settings: FactorSet
         maxIter=settings.iterations,
         regParam=settings.regularisation / max(mean, 1.0),
         seed=settings.seed,
+        checkpointInterval=CHECKPOINT_EVERY,
         numUserBlocks=tables.parallelism,
         numItemBlocks=tables.parallelism,
     )

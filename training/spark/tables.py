@@ -2,6 +2,7 @@
 share of one step."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import ibis
@@ -26,6 +27,8 @@ class SparkTables:
     def __init__(self, session: SparkSession, folder: Folder) -> None:
         self.session, self.folder = session, folder
         self.ibis = ibis.pyspark.connect(session)
+        with suppress(PySparkException):  # behind Spark Connect, spark.checkpoint.dir of the server says where
+            session.sparkContext.setCheckpointDir(folder.at("checkpoints"))
 
     @property
     def parallelism(self) -> int:
