@@ -20,6 +20,7 @@ from models.ranking import keys, rank
 from models.scenarios import NEW_ONLY, OWNED_ONLY, RANKED_BY, SOURCES, ListSettings
 from models.sources.categories import Categories
 from models.sources.customers import Customers
+from models.sources.ease import Ease
 from models.sources.factors import Factors
 from models.sources.neighbours import Neighbours
 from models.sources.popular import Popular
@@ -33,6 +34,7 @@ KINDS: Mapping[str, type[Source]] = {
     "repeat": Repeat,
     "customers": Customers,
     "neighbours": Neighbours,
+    "ease": Ease,
     "factors": Factors,
     "categories": Categories,
     "complements": Carts,
@@ -40,7 +42,7 @@ KINDS: Mapping[str, type[Source]] = {
     "popular": Popular,
 }
 # The sources of candidates for lists that depend on the customer alone.
-PERSONAL = ("repeat", "customers", "neighbours", "factors", "categories", "popular")
+PERSONAL = ("repeat", "customers", "neighbours", "ease", "factors", "categories", "popular")
 # What each source says of a block.
 Said = dict[str, tuple[Source, Signals]]
 NOWHERE: NDArray[Any] = np.zeros(0, np.int64)

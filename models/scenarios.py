@@ -6,6 +6,7 @@ SCENARIOS = ("home", "discover", "again", "complements", "similar", "popular")
 # What brings items; `pinned` is the request's own choice. Stored lists hold places in it: it grows at its end alone.
 SOURCES = (
     "repeat", "customers", "neighbours", "factors", "categories", "complements", "popular", "similar", "pinned",
+    "ease",
 )  # fmt: skip
 # Scenarios that depend on the customer alone: their lists are computed in bulk and lie in the bundle.
 STORED = ("home", "discover", "again")

@@ -28,7 +28,7 @@ SECTIONS = (
         "measure",
         "spark",
     ),
-    *("repeat", "customers", "neighbours", "factors", "categories", "complements", "similar", "popular"),
+    *("repeat", "customers", "neighbours", "ease", "factors", "categories", "complements", "similar", "popular"),
 )
 
 

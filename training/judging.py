@@ -26,7 +26,7 @@ NOBODY: NDArray[np.int64] = np.zeros(0, np.int64)
 # Signals that may order a list on their own where the ranker is no better.
 SINGLE = {
     "home": ("repeat", "habit", "bought_brief", "bought_short", "bought_lasting", "sales_short"),
-    "discover": ("customers_recent", "customers_lasting", "neighbours", "factors", "categories", "sales_short"),
+    "discover": ("customers_recent", "customers_lasting", "neighbours", "ease", "factors", "categories", "sales_short"),
 }
 
 

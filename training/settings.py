@@ -11,6 +11,7 @@ from models.scenarios import ListSettings
 from models.settings import SECTIONS, read_section, read_toml, unknown_key
 from models.sources.categories import CategorySettings
 from models.sources.customers import CustomerSettings
+from models.sources.ease import EaseSettings
 from models.sources.factors import FactorSettings
 from models.sources.neighbours import NeighbourSettings
 from models.sources.popular import PopularSettings
@@ -31,6 +32,7 @@ class TrainingSettings:
     repeat: RepeatSettings = field(default_factory=RepeatSettings)
     customers: CustomerSettings = field(default_factory=CustomerSettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
+    ease: EaseSettings = field(default_factory=EaseSettings)
     factors: FactorSettings = field(default_factory=FactorSettings)
     categories: CategorySettings = field(default_factory=CategorySettings)
     complements: ComplementSettings = field(default_factory=ComplementSettings)

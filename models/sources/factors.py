@@ -27,8 +27,8 @@ class FactorSettings:
 
     factors: int = 64
     iterations: int = 10
-    regularisation: float = 10.0
-    alpha: float = 10.0
+    regularisation: float = 40.0
+    alpha: float = 4.0
     head: int = 8_000
     proposed: int = 120
     seed: int = 1

@@ -55,6 +55,7 @@ SIGNAL_WORDS = {
     "customers_new": _("customers with a similar taste, for the first time"),
     "neighbours": _("bought by who bought the customer's items"),
     "neighbours_recent": _("bought by who bought the customer's latest items"),
+    "ease": _("what completes all that the customer buys"),
     "factors": _("the customer's taste as learned factors"),
     "categories": _("what sells in the customer's categories"),
 }

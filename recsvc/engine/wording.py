@@ -21,6 +21,7 @@ KINDS = {
     "repeat": "again",
     "customers": "similar_customers",
     "neighbours": "bought",
+    "ease": "similar_customers",
     "factors": "similar_customers",
     "categories": "popular_category",
     "complements": "goes_with",

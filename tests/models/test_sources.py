@@ -8,9 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from models.candidates import Candidates
+from models.habits import LASTING
 from models.ranking import Scored, keys, positions
 from models.sources.categories import CategorySettings
 from models.sources.customers import CustomerSettings
+from models.sources.ease import EaseSettings
 from models.sources.factors import FactorSettings
 from models.sources.neighbours import Neighbours, NeighbourSettings
 from models.sources.popular import Popular, PopularSettings
@@ -18,6 +20,7 @@ from models.sources.protocol import Queries, Source
 from models.sources.repeat import Repeat, RepeatSettings
 from tests.models.shops import Line, random_shop, shop_of
 from training.data import TrainingData
+from training.fit.ease import fit_ease
 from training.fit.factors import fit_factors
 from training.fit.sources import (
     Past,
@@ -35,6 +38,7 @@ FITS: dict[str, Callable[[Past], Source]] = {
     "repeat": lambda past: fit_repeat(past, RepeatSettings()),
     "customers": lambda past: fit_customers(past, CustomerSettings(neighbours=10)),
     "neighbours": lambda past: fit_neighbours(past, NeighbourSettings(buyers=1)),
+    "ease": lambda past: fit_ease(past, EaseSettings(buyers=1, regularisation=1.0)),
     "factors": lambda past: fit_factors(past, FactorSettings(factors=8, regularisation=0.1)),
     "categories": lambda past: fit_categories(past, CategorySettings()),
     "popular": lambda past: fit_popular(past, PopularSettings()),
@@ -185,6 +189,24 @@ def test_popular_counts_customers_not_purchases() -> None:
     assert popular.sales == pytest.approx(np.array([3.0, 1.0]) * 2 ** (-1 / 14))
     assert titles(data, popular.candidates(ask(data, None), 5)) == ["bread", "milk"]
     assert isinstance(popular, Popular)
+
+
+def test_ease_weights_are_the_closed_form_and_bring_what_was_never_bought() -> None:
+    data = shop_of(BASKETS)
+    past = past_of(data)
+    source = fit_ease(past, EaseSettings(buyers=1, regularisation=2.0))
+    liking = past.habits.matrix(np.log1p(past.habits.counts[LASTING])).toarray()[:, source.items].astype(np.float64)
+    inverse = np.linalg.inv(liking.T @ liking + 2.0 * np.eye(len(source.items)))
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    assert source.weights == pytest.approx(weights, abs=1e-6)
+    # ann has milk and bread; who has bread has jam as well, and tea is known of guests alone.
+    assert titles(data, source.candidates(ask(data, "ann"), 5)) == ["jam"]
+    said = source.score(ask(data, "ann"))
+    jam = data.catalogue.items.find("jam")
+    every = Candidates.of(ask(data, "ann").habits, keys(np.zeros(1), np.array([jam])))
+    expected = (liking @ weights)[data.customers.find("ann"), list(source.items).index(jam)]
+    assert source.at(said, "ease", every) == pytest.approx([expected], abs=1e-6)
 
 
 def test_factors_fold_in_what_the_fit_gave() -> None:

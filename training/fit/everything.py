@@ -10,6 +10,7 @@ from models.scenarios import BASELINES
 from models.sources.factors import Factors
 from models.sources.protocol import Source
 from training.data import TrainingData
+from training.fit.ease import fit_ease
 from training.fit.factors import fit_factors
 from training.fit.sources import (
     Past,
@@ -29,6 +30,7 @@ FITS: Mapping[str, Callable[[Past, Any], Source]] = {
     "repeat": fit_repeat,
     "customers": fit_customers,
     "neighbours": fit_neighbours,
+    "ease": fit_ease,
     "factors": fit_factors,
     "categories": fit_categories,
     "popular": fit_popular,

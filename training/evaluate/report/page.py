@@ -45,6 +45,7 @@ SOURCE_TEXTS = {
     "repeat": _("what the customer bought before"),
     "customers": _("what similar customers bought"),
     "neighbours": _("what buyers of the same items bought"),
+    "ease": _("what completes all that a customer buys"),
     "factors": _("tastes found in all purchases"),
     "categories": _("what sells in the customer's categories"),
     "content": _("what resembles the customer's items"),
