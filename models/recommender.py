@@ -1,7 +1,7 @@
 """Ranks items for a block of queries: candidates, features, trees; the same code for one customer and for many."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from models.interactions import Interactions
 from models.lists import Ranked
 from models.ranker import Draft, Ranker
 from models.ranking import keys, rank
-from models.scenarios import NEW_ONLY, OWNED_ONLY, RANKED_BY, SOURCES, ListSettings
+from models.scenarios import NEW_ONLY, OWNED_ONLY, RANKED_BY, SOURCES, SPREAD, ListSettings
 from models.sources.categories import Categories
 from models.sources.customers import Customers
 from models.sources.ease import Ease
@@ -27,6 +27,7 @@ from models.sources.popular import Popular
 from models.sources.protocol import Queries, Signals, Source
 from models.sources.repeat import Repeat
 from models.sparse import Places, Rows, row_numbers, segment_maxima, stored_where
+from models.spread import DEPTH, Spread
 from models.statistics import Statistics
 from models.tops import best_new, best_of_rows
 
@@ -69,6 +70,7 @@ class Recommender:
     rankers: Mapping[str, Ranker]
     baselines: Mapping[str, str]
     settings: ListSettings
+    spread: Spread = field(default_factory=Spread.nothing)
 
     def queries(
         self, customers: NDArray[Any], cart_row: NDArray[Any] = NOWHERE, cart_item: NDArray[Any] = NOWHERE
@@ -179,12 +181,16 @@ class Recommender:
             at, score = at[owned], score[owned]
         ranker = self.rankers.get(RANKED_BY[scenario])
         row, item = candidates.row[at], candidates.item[at]
-        ranked = rank(len(queries), row, item, score, limit)
+        # The list is made as deep as a rare item may come from, and cut when that has its place.
+        spreads = scenario in SPREAD and not self.spread.is_empty
+        depth = max(limit, DEPTH) if spreads and limit is not None else limit
+        ranked = rank(len(queries), row, item, score, depth)
         place = at[np.searchsorted(keys(row, item), keys(ranked.row, ranked.item))]
         carried = self._carried(candidates, place, said, columns)
         if ranker is not None:
             ranked = ranked.with_scores(ranker.probability(ranked.score))
-        return Ranked(ranked, carried)
+        lists = Ranked(ranked, carried)
+        return self.spread.applied(lists, queries.customer, limit) if spreads else lists
 
     def _baseline(
         self, signal: str, candidates: Candidates, at: NDArray[Any], said: Said, columns: Columns
@@ -236,6 +242,7 @@ class Recommender:
         return {
             **prefixed({"histories": self.histories.arrays(), "statistics": self.statistics.arrays()}),
             **prefixed({f"sources.{name}": source.arrays() for name, source in self.sources.items()}),
+            **prefixed({"spread": self.spread.arrays()}),
             **prefixed({f"rankers.{name}": ranker.arrays() for name, ranker in self.rankers.items()}),
         }
 
@@ -261,11 +268,15 @@ class Recommender:
             for name in dict.fromkeys(RANKED_BY.values())
             if f"ranker.{name}.txt" in documents
         }
-        sources = {name: kind.from_arrays(under(arrays, f"sources.{name}")) for name, kind in KINDS.items()}
+        stored = {name: under(arrays, f"sources.{name}") for name in KINDS}
+        sources = {name: kind.from_arrays(stored[name]) for name, kind in KINDS.items() if name != "ease"}
         if DOCUMENT in documents:
             trees = {DOCUMENT: bundle.document(DOCUMENT)}
             sources["complements"] = Carts.from_arrays(under(arrays, "sources.complements"), trees)
         statistics = Statistics.from_arrays(under(arrays, "statistics"))
         histories = Interactions.from_arrays(under(arrays, "histories"))
         settings = ListSettings(**bundle.manifest.settings["lists"])
-        return cls(histories, statistics, sources, rankers, bundle.manifest.settings["baselines"], settings)
+        # Bundles of 0.1.0 know neither.
+        sources["ease"] = Ease.from_arrays(stored["ease"]) if stored["ease"] else Ease.nothing(statistics.n_items)
+        spread = Spread.from_arrays(under(arrays, "spread")) if "spread.item" in arrays else Spread.nothing()
+        return cls(histories, statistics, sources, rankers, bundle.manifest.settings["baselines"], settings, spread)

@@ -21,6 +21,7 @@ from models.recommender import Recommender
 from models.registry import Registry
 from models.scenarios import STORED
 from models.sources.factors import Factors
+from models.spread import Spread
 from models.strings import IdIndex
 from training.champion import EPOCH, RECIPE, rankers_of
 from training.data import TrainingData
@@ -98,6 +99,14 @@ class Carried:
             _taken(array, index) for array, index in ((factors.users, self.customer), (factors.items, self.item))
         )
         return replace(factors, users=users, items=items)
+
+    def spread(self) -> Spread:
+        """What its lists bring forward, by today's customers and items."""
+        before = self.recommender.spread
+        if before.is_empty:
+            return Spread.nothing()
+        item = np.where(self.customer >= 0, before.item[np.maximum(self.customer, 0)], -1)
+        return Spread(np.where(item >= 0, self.own_item[np.maximum(item, 0)], -1).astype(np.int32))
 
     def unchanged(self, histories: Interactions) -> NDArray[np.bool_]:
         """Which of today's customers bought exactly what the published model knows of them."""

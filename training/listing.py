@@ -1,6 +1,7 @@
 """The lists of all known customers, as the bundle stores them."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -12,14 +13,18 @@ from threadpoolctl import threadpool_limits
 
 from models.lists import Ranked, StoredLists
 from models.recommender import Recommender
-from models.scenarios import STORED
+from models.scenarios import SPREAD, STORED
+from models.spread import Spread
+from training.fit.spread import fit_spread
 from training.in_thread import InThread
+from training.learned import Learned
 from training.progress import Part
 from training.settings import TrainingSettings
 
 BLOCK = 64
 # Blocks that a thread makes before it hands them over.
 TURN = 8
+SPREAD_BLOCK = 20_000
 Block = dict[str, Ranked]
 KINDS = {"item": np.int32, "score": np.float32, "source": np.uint8}
 
@@ -59,6 +64,29 @@ def lists_of_all(
 def _lists(recommender: Recommender, customers: NDArray[Any], limit: int) -> list[Block]:
     blocks = (customers[start : start + BLOCK] for start in range(0, len(customers), BLOCK))
     return [recommender.rank_several(recommender.queries(some), STORED, limit) for some in blocks]
+
+
+def with_spread(learned: Learned, work: Path) -> Learned:
+    """The same, with what each list brings forward settled over the lists of all; new lists lie in `work`."""
+    if learned.carried is not None:  # its lists have what the published model brings forward
+        return learned
+    lists, recommender = dict(learned.lists), learned.recommender
+    for scenario in SPREAD:
+        spread = fit_spread(lists[scenario], len(learned.catalogue), learned.chosen.settings.lists.spread)
+        recommender = replace(recommender, spread=spread)
+        lists[scenario] = spread_out(lists[scenario], spread, work, scenario)
+    return replace(learned, recommender=recommender, lists=lists)
+
+
+def spread_out(lists: StoredLists, spread: Spread, work: Path, scenario: str) -> StoredLists:
+    """The same lists, with what `spread` brings forward in its place; in files of their own."""
+    n_customers = len(lists.indptr) - 1
+    with ListFiles(work, f"{scenario}.spread") as written:
+        for start in range(0, n_customers, SPREAD_BLOCK):
+            customers = np.arange(start, min(start + SPREAD_BLOCK, n_customers))
+            ranked = lists.rows(customers, np.arange(len(customers)), len(customers))
+            written.add(spread.applied(ranked, customers))
+    return written.lists()
 
 
 class ListFiles:

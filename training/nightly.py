@@ -52,7 +52,8 @@ def carry_on(carried: Carried, data: TrainingData, settings: TrainingSettings, s
             carts = beside.result()
     sources = {**recommender.sources, "complements": carts.carts, "similar": carts.similar}
     before = carried.recommender
-    recommender = replace(recommender, sources=sources, rankers=before.rankers, baselines=before.baselines)
+    going_on = {"rankers": before.rankers, "baselines": before.baselines, "spread": carried.spread()}
+    recommender = replace(recommender, sources=sources, **going_on)
     with steps.step("lists of all customers") as part:
         same = carried.unchanged(recommender.histories)
         changed = np.flatnonzero(~same)

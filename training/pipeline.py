@@ -26,7 +26,7 @@ from training.in_thread import InThread
 from training.input import PurchaseSource, Shop, read_shop
 from training.input.prepared.kept import Keeper
 from training.learned import Learned
-from training.listing import lists_of_all
+from training.listing import lists_of_all, with_spread
 from training.nightly import Model, carry_on
 from training.progress import Steps
 from training.ranking import Trained, train_rankers
@@ -81,7 +81,7 @@ def train(request: TrainingRequest, registry: Registry, steps: Steps, *, now: da
     with registry.workspace() as work:
         champion = Champion.published(registry, steps.say)
         of_champion = champion.manifest if champion else None
-        learned = learn(request, registry, work, champion, steps, now)
+        learned = with_spread(learn(request, registry, work, champion, steps, now), work)
         chosen, trained, recommender = learned.chosen, learned.trained, learned.recommender
         settings = chosen.settings
         with steps.step("writing the bundle"), BundleWriter(work) as writer:

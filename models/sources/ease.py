@@ -45,6 +45,11 @@ class Ease(Source):
     signals = ("ease",)
     proposing = ("ease",)
 
+    @classmethod
+    def nothing(cls, n_items: int) -> Self:
+        """No item has a place in the head: it says nothing of any."""
+        return cls(np.zeros(0, np.int32), np.zeros((0, 0), np.float32), n_items, 1)
+
     @cached_property
     def _place(self) -> NDArray[np.int32]:
         # Each item's place in the head; a last one, that is nothing, for all others.
@@ -54,6 +59,9 @@ class Ease(Source):
 
     def score(self, queries: Queries) -> Signals:
         pairs, n_head = queries.pairs, len(self.items)
+        if not n_head:
+            empty = rows_of(len(queries), queries.n_items, *(np.zeros(0, np.int64),) * 3)
+            return Signals({"ease": empty}, {"scores": np.zeros((len(queries), 0), np.float32)})
         place = self._place[pairs.item]
         some = place < n_head
         row, own = pairs.row[some], place[some]
@@ -67,9 +75,7 @@ class Ease(Source):
         top.sort(axis=1)
         value = np.take_along_axis(new, top, axis=1).ravel()
         found = np.flatnonzero(value > 0)
-        rows = rows_of(
-            len(queries), queries.n_items, found // max(limit, 1), self.items[top.ravel()[found]], value[found]
-        )
+        rows = rows_of(len(queries), queries.n_items, found // limit, self.items[top.ravel()[found]], value[found])
         return Signals({"ease": rows}, {"scores": scores})
 
     def at(self, said: Signals, signal: str, candidates: Candidates) -> NDArray[np.float32]:

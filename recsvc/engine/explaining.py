@@ -14,8 +14,9 @@ from models.lists import Ranked
 from models.ranker import Ranker
 from models.ranking import Scored, keys
 from models.recommender import Proposal
-from models.scenarios import NEW_ONLY, OWNED_ONLY, RANKED_BY, SOURCES
+from models.scenarios import NEW_ONLY, OWNED_ONLY, RANKED_BY, SOURCES, SPREAD
 from models.sources.neighbours import Neighbours
+from models.spread import PLACE
 from recsvc.engine.answering import Engine
 from recsvc.engine.explanation import Carrier, Explanation, FeatureShare, Proposed, Ranking, Step
 from recsvc.engine.query import Answer
@@ -149,8 +150,17 @@ class _Case:
             return self.query.scenario
         if not self.is_ranked:
             return "popular"
+        if self._is_brought_forward(found):
+            return "spread"
         ranked_by = RANKED_BY[self.query.scenario]
         return "ranker" if self.ranker is not None else self.engine.recommender.baselines[ranked_by]
+
+    def _is_brought_forward(self, found: int) -> bool:
+        customer = int(self.lists.queries.customer[0])
+        spread = self.engine.recommender.spread
+        if self.query.scenario not in SPREAD or spread.is_empty or customer < 0 or spread.item[customer] != found:
+            return False
+        return place_of(found, self._everything) == PLACE
 
     @cached_property
     def _first_stage(self) -> tuple[Candidates, list[Proposal], Columns]:

@@ -60,7 +60,7 @@ class Explanation:
 
     `rank`: its place (from 1) in the list, or in what would follow it; null where it can have none. `removed_by`: what
     keeps it out, empty for an item of the list. `score` is a probability where trees rank (`ranking`), else the value
-    of the signal that orders the list (`ordered_by`).
+    of the signal that orders the list (`ordered_by`; `spread` for a rare item that the list makes room for).
     """
 
     item_id: str

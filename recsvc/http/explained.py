@@ -71,7 +71,9 @@ class Explanation(BaseModel):
     source: str | None
     reason: str | None
     removed_by: list[Step] = Field(description="What keeps the item out; empty for an item of the list.")
-    ordered_by: str = Field(description="`ranker`, or the signal that orders the list.")
+    ordered_by: str = Field(
+        description="`ranker`, or the signal that orders the list; `spread`: the list makes room for a rare item."
+    )
     sources: list[Proposed] = Field(description="Every signal that has a score for it, best rank first.")
     ranking: Ranking | None = Field(description="Null where no ranker ordered the list.")
     carriers: list[Carrier] = Field(description="What led to it, greatest share first.")

@@ -209,6 +209,15 @@ def test_ease_weights_are_the_closed_form_and_bring_what_was_never_bought() -> N
     assert source.at(said, "ease", every) == pytest.approx([expected], abs=1e-6)
 
 
+def test_ease_without_a_head_says_nothing() -> None:
+    data = shop_of(BASKETS)
+    source = fit_ease(past_of(data), EaseSettings(buyers=100))
+    queries = ask(data, "ann")
+    assert len(source.candidates(queries, 5)) == 0
+    every = Candidates.of(queries.habits, np.arange(len(data.catalogue), dtype=np.int64))
+    assert not source.at(source.score(queries), "ease", every).any()
+
+
 def test_factors_fold_in_what_the_fit_gave() -> None:
     data = random_shop(seed=5)
     factors = fit_factors(past_of(data), FactorSettings(factors=8, regularisation=0.5, iterations=40))
