@@ -52,8 +52,9 @@ def carry_on(carried: Carried, data: TrainingData, settings: TrainingSettings, s
             carts = beside.result()
     sources = {**recommender.sources, "complements": carts.carts, "similar": carts.similar}
     before = carried.recommender
-    going_on = {"rankers": before.rankers, "baselines": before.baselines, "spread": carried.spread()}
-    recommender = replace(recommender, sources=sources, **going_on)
+    recommender = replace(
+        recommender, sources=sources, rankers=before.rankers, baselines=before.baselines, spread=carried.spread()
+    )
     with steps.step("lists of all customers") as part:
         same = carried.unchanged(recommender.histories)
         changed = np.flatnonzero(~same)
