@@ -22,10 +22,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.cost import RECSVC
+from models.bundle import MANIFEST, read_manifest
 from models.registry import Registry
 
 THREADS = 8
@@ -82,8 +84,8 @@ def two_versions(source: Path, store: Path) -> list[str]:
     second = current[:-8] + ("0" * 8 if current[-8:] != "0" * 8 else "1" * 8)
     for version in (current, second):
         shutil.copytree(source / "bundles" / current, store / "bundles" / version)
-    manifest = store / "bundles" / second / "manifest.json"
-    manifest.write_text(manifest.read_text(encoding="utf-8").replace(current, second), encoding="utf-8")
+    copy = store / "bundles" / second
+    (copy / MANIFEST).write_text(replace(read_manifest(copy), version=second).as_json(), encoding="utf-8")
     Registry(store).publish(current, why="benchmark", now=datetime.now(UTC))
     return [current, second]
 

@@ -23,6 +23,7 @@ from models.errors import BundleError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SEAL = "manifest_sha256"
 CHUNK = 1 << 22
 WORTH_RELEASING = 1 << 20  # bytes of an array
 
@@ -69,9 +70,14 @@ class Manifest:
         """The sha256 of each file beside the manifest, by its name."""
         return {f"{name}.npy": entry.sha256 for name, entry in self.arrays.items()} | dict(self.documents)
 
+    def as_json(self) -> str:
+        """The manifest as text, with a checksum of itself."""
+        table = json.loads(json.dumps(asdict(self)))  # as it will be read: names of numbers are texts then
+        return json.dumps({**table, SEAL: seal_of(table)}, indent=1, sort_keys=True) + "\n"
+
     @classmethod
     def from_json(cls, text: str, place: Path | str) -> "Manifest":
-        """Parse; raises BundleError when the text is no manifest or of a newer format."""
+        """Parse; raises BundleError when the text is no manifest, of a newer format, or not as it was written."""
         try:
             table = json.loads(text)
             written = int(table["format"])
@@ -79,6 +85,8 @@ class Manifest:
             raise BundleError(f"{place}: not a bundle's manifest ({error})") from None
         if written > FORMAT:
             raise BundleError(f"{place}: format {written} is newer than {FORMAT}; upgrade recsvc to read this bundle")
+        if seal_of(table) != table.get(SEAL):
+            raise BundleError(f"{place}: the manifest is not as it was written; the file is damaged")
         try:
             known = {name.name for name in fields(cls)}
             table["arrays"] = {
@@ -171,7 +179,7 @@ class BundleWriter:
             documents=self._documents,
             **facts,
         )
-        write_synced(self._dir / MANIFEST, json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n")
+        write_synced(self._dir / MANIFEST, manifest.as_json())
         sync_directory(self._dir)
         bundles.mkdir(parents=True, exist_ok=True)
         target = bundles / version
@@ -180,6 +188,12 @@ class BundleWriter:
         os.rename(self._dir, target)
         sync_directory(bundles)
         return manifest
+
+
+def seal_of(table: Mapping[str, Any]) -> str:
+    """The sha256 of a manifest's values, whatever their layout; it does not cover itself."""
+    values = {name: value for name, value in table.items() if name != SEAL}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,6 +1,6 @@
 """Models: what they show, and that publishing and rolling back really do."""
 
-import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,10 +55,10 @@ def test_a_version_that_is_not_there_has_a_page_that_says_so(admin: FlaskClient,
 
 def test_the_gates_reasons_are_told(admin: FlaskClient, store: Path) -> None:
     old = Registry(store).versions()[0]
-    place = store / "bundles" / old / "manifest.json"
-    manifest = json.loads(place.read_text())
-    manifest["metrics"]["gate"] |= {"passed": False, "reasons": ["a part of the data is <missing>"]}
-    place.write_text(json.dumps(manifest))
+    manifest = Registry(store).manifest(old)
+    gate = {**manifest.metrics["gate"], "passed": False, "reasons": ["a part of the data is <missing>"]}
+    changed = replace(manifest, metrics={**manifest.metrics, "gate": gate})
+    (store / "bundles" / old / "manifest.json").write_text(changed.as_json())
     page = admin.get(f"{MODELS}/{old}").text
     assert "a part of the data is &lt;missing&gt;" in page
     assert "refused" in page

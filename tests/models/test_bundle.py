@@ -87,6 +87,17 @@ def test_a_newer_format_says_what_to_do(tmp_path: Path) -> None:
         open_bundle(path)
 
 
+def test_a_bit_flipped_anywhere_in_the_manifest_is_found(tmp_path: Path) -> None:
+    manifest = seal(tmp_path)
+    text = (tmp_path / "bundles" / manifest.version / "manifest.json").read_bytes()
+    assert Manifest.from_json(text.decode(), "here") == manifest
+    for place in range(len(text)):
+        flipped = bytearray(text)
+        flipped[place] ^= 1 << place % 8
+        with pytest.raises((UnicodeDecodeError, BundleError)):
+            Manifest.from_json(flipped.decode(), "here")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": "x"}', '{"format": 1}'])
 def test_a_broken_manifest_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bundles" / seal(tmp_path).version

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -178,9 +179,10 @@ def test_a_pointer_that_was_damaged_is_mended_by_publishing(shared: Fleet) -> No
 def test_a_manifest_cannot_write_elsewhere(shared: Fleet, file: str) -> None:
     (version,) = shared.seal(1)
     trainer = remote(shared, "trainer")
-    text = (trainer.bundles / version / "manifest.json").read_text().replace("report.txt", file)
+    manifest = trainer.manifest(version)
+    evil = replace(manifest, documents={file: manifest.documents["report.txt"]})
     trainer.publish(version, why="trained", now=NOW)
-    shared.spoil(version, "manifest.json", text.encode())
+    shared.spoil(version, "manifest.json", evil.as_json().encode())
     with pytest.raises(BundleError, match="cannot be"):
         remote(shared).follow()
     assert copies(remote(shared)) == []

@@ -34,7 +34,7 @@ class SparkTables:
     def parallelism(self) -> int:
         """Tasks that Spark thinks right for one step."""
         try:
-            return max(2, 2 * self.session.sparkContext.defaultParallelism)
+            return max(2, 2 * int(self.session.sparkContext.defaultParallelism))
         except PySparkException:
             return int(str(self.session.conf.get("spark.sql.shuffle.partitions")))  # Spark Connect tells no more
 
