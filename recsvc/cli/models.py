@@ -1,13 +1,16 @@
 """`recsvc models`: what was trained, what is published, and the way back."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from models.errors import RefusedError
+from models.bundle import Manifest
+from models.errors import BundleError, RefusedError
+from models.registry import Registry
 from models.remote_registry import open_registry
 from recsvc.cli.talk import print_table, say, store_option
 
@@ -38,7 +41,7 @@ def list_models(store: Path, as_json: bool) -> None:
     """
     registry = open_registry(store)
     current = registry.current()
-    manifests = [registry.manifest(version) for version in registry.versions()]
+    manifests = list(_readable(registry))
     if as_json:
         rows = [
             {
@@ -72,6 +75,15 @@ def list_models(store: Path, as_json: bool) -> None:
             for manifest in manifests
         ),
     )
+
+
+def _readable(registry: Registry) -> Iterator[Manifest]:
+    """All manifests; says which ones cannot be read."""
+    for version in registry.versions():
+        try:
+            yield registry.manifest(version)
+        except BundleError as error:
+            say(str(error))
 
 
 def _figure(value: float | None) -> str:

@@ -145,6 +145,16 @@ def test_the_list_of_models_shows_what_each_reached(last_week: Path) -> None:
     assert next(row for row in table.splitlines() if str(version) in row).split()[-1] == f"{figure:.3f}"
 
 
+def test_a_damaged_model_hides_no_other_from_the_list(store: Path) -> None:
+    registry = Registry(store)
+    damaged = registry.bundles / "20200101T000000Z-00000000"
+    damaged.mkdir()
+    (damaged / "manifest.json").write_text("{")
+    listed = run_recsvc("models", "list", "--json", "--store", store)
+    assert [row["version"] for row in json.loads(listed.stdout)] == [registry.current()]
+    assert damaged.name in listed.stderr
+
+
 def test_no_bundle_is_left_by_a_training_that_fails(tiny_shop: Path, store: Path, tmp_path: Path) -> None:
     registry = Registry(store)
     before = registry.versions()
