@@ -22,16 +22,16 @@ SPREAD = ("home",)
 @dataclass(frozen=True, kw_only=True)
 class ListSettings:
     """`own` purchases and `others` of each other signal that become candidates; `stored` items of a known customer's
-    list that the bundle keeps; `spread`: an item that nobody's first ten show takes the last of ten places of one
-    customer to whom it is worth at least this part of what it replaces; above 1 none does."""
+    list that the bundle keeps; `coverage`: part of the items that sell which the first ten of all `home` lists show
+    together, as far as items that nobody's show can take the last of ten places without costing much (0: none does)."""
 
     own: int = 150
     others: int = 60
     stored: int = 40
-    spread: float = 0.35
+    coverage: float = 0.12
 
     def __post_init__(self) -> None:
         if min(self.own, self.others, self.stored) < 1:
             raise ValueError("own, others and stored must be at least 1")
-        if self.spread < 0:
-            raise ValueError(f"spread is {self.spread}; expected 0 to 1, or more than 1 for none")
+        if not 0 <= self.coverage <= 1:
+            raise ValueError(f"coverage is {self.coverage}; expected 0 to 1")

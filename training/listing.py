@@ -71,8 +71,10 @@ def with_spread(learned: Learned, work: Path) -> Learned:
     if learned.carried is not None:  # its lists have what the published model brings forward
         return learned
     lists, recommender = dict(learned.lists), learned.recommender
+    sold = int(np.count_nonzero(recommender.statistics.buyers))
+    enough = int(np.ceil(learned.chosen.settings.lists.coverage * sold))
     for scenario in SPREAD:
-        spread = fit_spread(lists[scenario], len(learned.catalogue), learned.chosen.settings.lists.spread)
+        spread = fit_spread(lists[scenario], len(learned.catalogue), enough)
         recommender = replace(recommender, spread=spread)
         lists[scenario] = spread_out(lists[scenario], spread, work, scenario)
     return replace(learned, recommender=recommender, lists=lists)

@@ -29,29 +29,33 @@ def stored(item: list[NDArray[np.int32]], score: list[NDArray[np.float32]]) -> S
 def test_each_goes_to_whom_it_costs_least() -> None:
     lists = lists_of([{12: 0.40, 13: 0.39}, {12: 0.45, 14: 0.10}, {}], [0.5, 0.5, 0.5])
     # 12 costs the second customer least; the first takes 13; 14 is too far below what it would replace.
-    assert fit_spread(lists, N_ITEMS, 0.6).item.tolist() == [13, 12, -1]
+    assert fit_spread(lists, N_ITEMS, N_ITEMS, 0.6).item.tolist() == [13, 12, -1]
 
 
 def test_a_customer_makes_room_once() -> None:
     lists = lists_of([{12: 0.45, 13: 0.44}, {}], [0.5, 0.5])
-    assert fit_spread(lists, N_ITEMS, 0.6).item.tolist() == [12, -1]
+    assert fit_spread(lists, N_ITEMS, N_ITEMS, 0.6).item.tolist() == [12, -1]
 
 
 def test_what_is_replaced_stays_in_some_list() -> None:
     lists = lists_of([{12: 0.45}, {13: 0.45}, {14: 0.3}], [0.5, 0.5, 0.5])
     # All three would replace the same item: only two may, the cheapest ones.
-    assert fit_spread(lists, N_ITEMS, 0.0).item.tolist() == [12, 13, -1]
+    assert fit_spread(lists, N_ITEMS, N_ITEMS, 0.0).item.tolist() == [12, 13, -1]
 
 
-def test_above_one_nothing_moves() -> None:
-    lists = lists_of([{12: 0.45}, {}], [0.5, 0.5])
-    assert fit_spread(lists, N_ITEMS, 1.1).is_empty
+def test_only_as_many_move_as_are_wanted_the_cheapest_ones() -> None:
+    lists = lists_of([{12: 0.40}, {13: 0.45}, {14: 0.48}, {}], [0.5] * 4)
+    n_shown = len(COMMON)
+    assert fit_spread(lists, N_ITEMS, n_shown + 2).item.tolist() == [-1, 13, 14, -1]
+    assert fit_spread(lists, N_ITEMS, n_shown + 1).item.tolist() == [-1, -1, 14, -1]
+    assert fit_spread(lists, N_ITEMS, n_shown).is_empty
+    assert fit_spread(lists, N_ITEMS, 0).is_empty
 
 
 def test_a_short_list_and_nobody_are_no_error() -> None:
     short = stored([np.arange(2, dtype=np.int32)], [np.ones(2, np.float32)])
-    assert fit_spread(short, N_ITEMS, 0.5).is_empty
-    assert fit_spread(stored([np.zeros(0, np.int32)], [np.zeros(0, np.float32)]), N_ITEMS, 0.5).is_empty
+    assert fit_spread(short, N_ITEMS, N_ITEMS).is_empty
+    assert fit_spread(stored([np.zeros(0, np.int32)], [np.zeros(0, np.float32)]), N_ITEMS, N_ITEMS).is_empty
 
 
 @pytest.mark.parametrize("limit", [None, 12, 10, 5])
