@@ -9,7 +9,7 @@ import json
 import mmap
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -263,12 +263,12 @@ def write_synced(path: Path, text: str) -> None:
         os.fsync(out.fileno())
 
 
-def write_replacing(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+def write_replacing(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> None:
     """Replace a file by one with this content, so that nobody sees a part of it; the umask takes from `mode`."""
     temporary = path.with_name(f".{path.name}-{os.urandom(8).hex()}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out:
-            out.write(data)
+            out.writelines(chunks)
             out.flush()
             os.fsync(out.fileno())
         os.replace(temporary, path)

@@ -7,7 +7,6 @@ to let only one of two publishers win (`models.remote_registry`).
 import contextlib
 import fcntl
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from models.bundle import sync_directory
+from models.bundle import write_replacing
 from models.errors import SettingsError, UnreachableError
 
 REGISTRY = "RECSVC_REGISTRY"
@@ -137,16 +136,7 @@ class FolderDepot:
     def _write(self, name: str, chunks: Iterable[bytes]) -> None:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}-{os.urandom(8).hex()}")
-        try:
-            with temporary.open("xb") as out:
-                out.writelines(chunks)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_directory(path.parent)
+        write_replacing(path, chunks)
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:

@@ -216,7 +216,7 @@ class Registry:
 
     def serve_from_here(self, version: str) -> None:
         """Replace `current` alone; for a copy of another registry, which holds the lock and keeps the history."""
-        write_replacing(self._current, version.encode() + b"\n")
+        write_replacing(self._current, [version.encode() + b"\n"])
 
     def _make_current(self, version: str, why: str, now: datetime) -> None:
         line = json.dumps({"version": version, "at": now.astimezone(UTC).isoformat(), "why": why}).encode() + b"\n"

@@ -177,7 +177,7 @@ class RemoteRegistry(Registry):
         known, text = self.store / SHARED, self._erased.read()
         if text is not None and (not known.exists() or known.read_bytes() != text):
             self.store.mkdir(parents=True, exist_ok=True)
-            write_replacing(known, text, mode=0o600)
+            write_replacing(known, [text], mode=0o600)
 
     def verify(self, version: str) -> list[str]:
         return self.remote.problems(self._full_name(version))

@@ -51,7 +51,7 @@ class Report:
 
     def write(self, store: Path) -> None:
         store.mkdir(parents=True, exist_ok=True)
-        write_replacing(store / REPORT, json.dumps(asdict(self)).encode() + b"\n")
+        write_replacing(store / REPORT, [json.dumps(asdict(self)).encode() + b"\n"])
 
 
 def state_of(registry: RemoteRegistry, now: float) -> tuple[bool, str | None]:

@@ -3,8 +3,6 @@
 import json
 import sqlite3
 import tarfile
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,26 +118,9 @@ def test_every_table_has_rows_to_migrate() -> None:
     assert metadata.tables.keys() == ROWS.keys()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'state.db'}"
-        return
-    server = sa.make_url(request.getfixturevalue("postgres_url"))
-    name = f"recsvc_upgrade_{uuid.uuid4().hex[:12]}"
-    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f'create database "{name}"')
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f'drop database "{name}" with (force)')
-    admin.dispose()
-
-
 @pytest.mark.parametrize("start", REVISIONS)
-def test_each_revision_upgrades_with_data_in_it(start: str, empty: str, tmp_path: Path) -> None:
-    engine = sa.create_engine(empty)
+def test_each_revision_upgrades_with_data_in_it(start: str, database_url: str, tmp_path: Path) -> None:
+    engine = sa.create_engine(database_url)
     with engine.begin() as connection:
         alembic = config()
         alembic.attributes["connection"] = connection
@@ -150,7 +131,7 @@ def test_each_revision_upgrades_with_data_in_it(start: str, empty: str, tmp_path
         filled = fill(connection, then)
     engine.dispose()
     assert filled
-    database = open_database(empty, tmp_path)
+    database = open_database(database_url, tmp_path)
     assert revision(database) == HEAD
     with database.connect() as connection:
         for name, n_rows in filled.items():

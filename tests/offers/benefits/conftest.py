@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.state.conftest import database, database_url
+from tests.state.conftest import database
 
-__all__ = ["database", "database_url"]
+__all__ = ["database"]
 
 
 @pytest.fixture
